@@ -1,0 +1,135 @@
+//! Backends that are not Kubernetes: a REST service that is reached by its own URL or through the API server's proxy.
+//!
+//! A component's client is a thin struct over `&Cx` that builds paths; sending, deadline, bounds and error words are here.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::cx::Cx;
+use crate::error::{ErrorCode, ToolError};
+
+/// The largest answer of a backend that is held.
+const MAX_BODY: usize = 16 << 20;
+
+/// Where a backend is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Its own base URL, without a slash at the end.
+    Url(String),
+    /// A Service, through the API server's proxy.
+    Service {
+        /// Namespace of the Service.
+        namespace: String,
+        /// Name of the Service.
+        name: String,
+        /// Port name or number of the Service.
+        port: String,
+    },
+}
+
+impl Address {
+    /// The address in words, without credentials.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Url(url) => crate::redact::secrets(url),
+            Self::Service { namespace, name, port } => format!("service {namespace}/{name}:{port}"),
+        }
+    }
+}
+
+/// An answer of a backend.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Cx {
+    /// Sends a request to a backend within this call's deadline. An answer of any status is a reply; what is an error is
+    /// for the component's client to say.
+    pub async fn send(&self, to: &Address, method: Method, path: &str, body: Vec<u8>) -> Result<Reply, ToolError> {
+        match to {
+            Address::Service { namespace, name, port } => {
+                let (status, body) = self
+                    .kube()
+                    .service_proxy(namespace, name, port, method, path, body)
+                    .await?;
+                Ok(Reply { status, body })
+            }
+            Address::Url(base) => self.send_direct(to, method, &format!("{base}{path}"), body).await,
+        }
+    }
+
+    async fn send_direct(&self, to: &Address, method: Method, url: &str, body: Vec<u8>) -> Result<Reply, ToolError> {
+        let asked = format!("{method} {}", crate::redact::secrets(url));
+        let fail = |code, why: String| {
+            ToolError::new(code, asked.clone(), format!("{}: {why}", to.words()))
+                .fix("check the backend's address in the configuration, and that it runs")
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::ACCEPT, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| fail(ErrorCode::InvalidArgument, error.to_string()))?;
+        let pool = self
+            .shared
+            .backends
+            .get()
+            .map_err(|why| fail(ErrorCode::Internal, why))?;
+        let exchange = async {
+            let reply = pool.request(request).await.map_err(|error| {
+                let mut last: &dyn std::error::Error = &error;
+                while let Some(next) = last.source() {
+                    last = next;
+                }
+                fail(ErrorCode::Unreachable, format!("no connection: {last}"))
+            })?;
+            let status = reply.status();
+            let body = Limited::new(reply.into_body(), MAX_BODY).collect().await;
+            let body = body.map_err(|error| fail(ErrorCode::Unreachable, format!("the answer broke off: {error}")))?;
+            Ok(Reply {
+                status,
+                body: body.to_bytes(),
+            })
+        };
+        tokio::select! {
+            biased;
+            () = self.cancelled().cancelled() => Err(ToolError::new(ErrorCode::Cancelled, asked.clone(), "the call was cancelled")),
+            () = tokio::time::sleep_until(self.deadline()) => Err(fail(ErrorCode::Timeout, "no answer in time".into())),
+            done = exchange => done,
+        }
+    }
+}
+
+type Pool = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// The connection pool for backends with a URL of their own, made when the first of them is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Backends {
+    pool: std::sync::OnceLock<Pool>,
+}
+
+impl Backends {
+    fn get(&self) -> Result<&Pool, String> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(std::time::Duration::from_secs(3)));
+        let tls = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|error| format!("no root certificates: {error}"))?;
+        let connector = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
+        let pool = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(self.pool.get_or_init(|| pool))
+    }
+}

@@ -1,0 +1,109 @@
+//! The two halves of a change: show the plan, or do it. No tool writes this logic.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::answer::{Answer, Render};
+use crate::cx::Cx;
+use crate::error::{ErrorCode, ToolError};
+use crate::text::Text;
+use crate::tool::{Change, Confirmation};
+
+/// How many characters of a plan id are the seed; the others are the digest.
+const SEED: usize = 5;
+
+/// Plans, and applies when that was confirmed. A `plan_id` must be the id of the plan as it is now: plans do not travel,
+/// so what is applied is always what the server has just validated.
+pub(crate) async fn run<C: Change>(
+    arguments: Map<String, Value>,
+    confirmation: Confirmation,
+    mut cx: Cx,
+) -> Result<Answer, ToolError> {
+    if let Some(id) = &confirmation.plan_id {
+        let seed = id.split_once('-').map(|(seed, _)| seed).filter(|seed| is_seed(seed));
+        let Some(seed) = seed else {
+            return Err(ToolError::argument("plan_id", "is not a plan id of this server")
+                .fix("use the plan_id of a preview, or leave it out"));
+        };
+        cx.set_plan(seed.to_owned(), Some(id.clone()));
+    }
+    let change: C = crate::arguments::parse(arguments)?;
+    let plan = change.plan(&cx).await?;
+    let id = plan_id(C::SPEC.name, cx.seed(), &plan)?;
+    if let Some(asked) = confirmation.plan_id.filter(|asked| *asked != id) {
+        return Err(ToolError::new(
+            ErrorCode::StalePlan,
+            format!("apply plan {asked}"),
+            "the arguments or the cluster changed since that preview, so it is no longer what would happen",
+        )
+        .fix("call again without confirmed to see the plan as it is now")
+        .tool(C::SPEC.name));
+    }
+    if !confirmation.confirmed {
+        return preview(&plan, &id, &cx);
+    }
+    cx.set_plan(cx.seed().to_owned(), Some(id));
+    let output = C::apply(plan, &cx).await?;
+    Answer::of(&output, cx.now())
+}
+
+fn preview<P: Serialize + Render>(plan: &P, id: &str, cx: &Cx) -> Result<Answer, ToolError> {
+    let mut answer = Answer::of(plan, cx.now())?;
+    let mut text = Text::new(cx.now());
+    text.line("Preview, nothing has changed:");
+    text.line(&answer.text);
+    text.line(format!(
+        "To do it, call again with the same arguments, confirmed=true and plan_id={id}"
+    ));
+    answer.structured = json!({"preview": answer.structured, "plan_id": id});
+    answer.text = text.finish();
+    Ok(answer)
+}
+
+fn plan_id<P: Serialize>(tool: &str, seed: &str, plan: &P) -> Result<String, ToolError> {
+    let json = serde_json::to_vec(&(tool, plan))
+        .map_err(|error| ToolError::new(ErrorCode::Internal, "write the plan", error.to_string()))?;
+    let digest = Sha256::digest(&json);
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{seed}-{hex}"))
+}
+
+fn is_seed(seed: &str) -> bool {
+    seed.len() == SEED && seed.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+/// A fresh seed: what generated names end with, so that a confirmed plan names the same object as its preview.
+pub(crate) fn new_seed() -> String {
+    // The alphabet Kubernetes uses for generated names: no vowels, so no words.
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    use std::hash::{BuildHasher, RandomState};
+    let mut random = RandomState::new().hash_one(0u8);
+    (0..SEED)
+        .map(|_| {
+            let at = (random % ALPHABET.len() as u64) as usize;
+            random /= ALPHABET.len() as u64;
+            char::from(ALPHABET[at])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_fit_for_names_and_differ() {
+        let seeds: std::collections::BTreeSet<String> = (0..50).map(|_| new_seed()).collect();
+        assert!(seeds.len() > 45);
+        assert!(seeds.iter().all(|seed| is_seed(seed)));
+    }
+
+    #[test]
+    fn a_plan_id_depends_on_tool_seed_and_plan() {
+        let id = plan_id("delete_training_job", "bcdfg", &json!({"a": 1})).unwrap();
+        assert_eq!(id, plan_id("delete_training_job", "bcdfg", &json!({"a": 1})).unwrap());
+        assert_ne!(id, plan_id("delete_training_job", "bcdfg", &json!({"a": 2})).unwrap());
+        assert_ne!(id, plan_id("delete_runtime", "bcdfg", &json!({"a": 1})).unwrap());
+    }
+}

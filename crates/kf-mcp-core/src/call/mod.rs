@@ -1,0 +1,261 @@
+//! What surrounds every call, from its name and arguments to its answer.
+
+pub(crate) mod change;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answer;
+use crate::arguments;
+use crate::caller::Caller;
+use crate::catalogue::{Catalogue, Listed};
+use crate::cx::{Clock, Cx, ProgressSink};
+use crate::error::{ErrorCode, ToolError};
+use crate::kube::Cluster;
+use crate::kube::gate::{Asked, Gate};
+use crate::names::nearest;
+use crate::policy::persona::Persona;
+use crate::telemetry::ServerLog;
+use crate::tool::Confirmation;
+
+/// What all calls of a process share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Map<String, Value>,
+    pub(crate) log: ServerLog,
+    pub(crate) backends: crate::backend::Backends,
+}
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct EngineOptions {
+    /// The tools.
+    pub catalogue: Catalogue,
+    /// The cluster.
+    pub cluster: Arc<Cluster>,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// The configuration's sections.
+    pub settings: Map<String, Value>,
+    /// What the server logs.
+    pub log: ServerLog,
+}
+
+/// The call pipeline of a process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What comes with a call besides its arguments.
+#[derive(Debug, Clone)]
+pub struct CallMeta {
+    /// Who calls.
+    pub caller: Caller,
+    /// Cancelled when the client gives the call up.
+    pub cancelled: CancellationToken,
+    /// Where progress goes, if the client wants it.
+    pub progress: Option<ProgressSink>,
+}
+
+impl CallMeta {
+    /// A call of the local user that nobody cancels.
+    pub fn local() -> Self {
+        Self {
+            caller: Caller::Local,
+            cancelled: CancellationToken::new(),
+            progress: None,
+        }
+    }
+}
+
+/// The answer of a call, and what it cost.
+#[derive(Debug, Clone)]
+pub struct Called {
+    /// The answer.
+    pub answer: Answer,
+    /// Requests to the API server.
+    pub requests: u32,
+    /// What they asked for.
+    pub asked: Vec<Asked>,
+}
+
+impl Engine {
+    /// An engine.
+    pub fn new(options: EngineOptions) -> Self {
+        let EngineOptions {
+            catalogue,
+            cluster,
+            clock,
+            settings,
+            log,
+        } = options;
+        Self {
+            shared: Arc::new(Shared {
+                catalogue,
+                cluster,
+                clock,
+                settings,
+                log,
+                backends: Default::default(),
+            }),
+        }
+    }
+
+    /// The tools.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shared.catalogue
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.shared.cluster
+    }
+
+    /// The time: the system's, or the sandbox's.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Calls a tool. Every failure, a panic of the tool too, is an answer; only an unknown name is none.
+    ///
+    /// The order: may this caller see the tool; are the arguments right (all of them told at once); then the tool, within
+    /// its deadline and until the client gives up. The deadline of a tool starts after its arguments are known to be good.
+    pub async fn call(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
+        let Some(tool) = self.shared.catalogue.get(name) else {
+            return self.shared.catalogue.hidden(name).map(|spec| {
+                let least = Persona::least(spec);
+                let asked = format!("call {name}");
+                let persona = self.shared.catalogue.persona();
+                let error = ToolError::new(
+                    ErrorCode::DeniedByPolicy,
+                    asked,
+                    format!(
+                        "the persona `{persona}` may not use it: it belongs to {} and its risk is {}",
+                        spec.phase.as_str(),
+                        spec.risk.as_str()
+                    ),
+                )
+                .fix(format!("the operator can start the server with --persona {least}"));
+                Called {
+                    answer: Answer::error(&error),
+                    requests: 0,
+                    asked: Vec::new(),
+                }
+            });
+        };
+        let gate = Arc::new(Gate::new(
+            Arc::clone(&self.shared.cluster),
+            &tool.spec,
+            meta.caller,
+            meta.cancelled,
+        ));
+        let result = match prepare(tool, given) {
+            Ok((arguments, confirmation)) => {
+                let cx = Cx::new(Arc::clone(&self.shared), Arc::clone(&gate), meta.progress);
+                run(tool, arguments, confirmation, cx, &gate).await
+            }
+            Err(error) => Err(error),
+        };
+        let requests = gate.requests();
+        let answer = match result {
+            Ok(answer) => {
+                tracing::debug!(tool = name, requests, "answered");
+                answer
+            }
+            Err(error) => {
+                let error = self.visible(error);
+                tracing::info!(tool = name, requests, code = error.code.as_str(), answered = %error.answered, "failed");
+                Answer::error(&error)
+            }
+        };
+        Some(Called {
+            answer,
+            requests,
+            asked: gate.trace(),
+        })
+    }
+
+    /// The nearest name to one that does not exist, for the protocol's error.
+    pub fn nearest(&self, name: &str) -> Option<&'static str> {
+        nearest(name, self.shared.catalogue.tools().iter().map(|tool| tool.spec.name))
+    }
+
+    /// An error does not send a caller to a tool that it cannot see.
+    fn visible(&self, mut error: ToolError) -> ToolError {
+        error.tool = error.tool.filter(|tool| self.shared.catalogue.get(tool).is_some());
+        error
+    }
+}
+
+fn prepare(tool: &Listed, given: Map<String, Value>) -> Result<(Map<String, Value>, Confirmation), ToolError> {
+    let size: usize = given.iter().map(|(name, value)| name.len() + weight(value)).sum();
+    if size > arguments::MAX_BYTES {
+        return Err(ToolError::new(
+            ErrorCode::InvalidArgument,
+            format!("call of {}", tool.spec.name),
+            format!("the arguments are larger than {} MiB", arguments::MAX_BYTES >> 20),
+        ));
+    }
+    let mut arguments = arguments::prepare(tool.spec.name, &tool.input_schema, given)?;
+    let mut confirmation = Confirmation::default();
+    if tool.change {
+        confirmation.confirmed = arguments.remove("confirmed").and_then(|v| v.as_bool()).unwrap_or(false);
+        confirmation.plan_id = arguments.remove("plan_id").and_then(|v| v.as_str().map(str::to_owned));
+    }
+    Ok((arguments, confirmation))
+}
+
+/// About how many bytes a value is as JSON, without writing it.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(weight).sum::<usize>() + 2,
+        Value::Object(map) => {
+            map.iter()
+                .map(|(name, value)| name.len() + weight(value))
+                .sum::<usize>()
+                + 2
+        }
+        _ => 8,
+    }
+}
+
+/// Runs the tool: a panic is an error of this call and of no other, and nothing runs past the deadline or after the client
+/// has gone (a tool that waits for something else than the API server, too).
+async fn run(
+    tool: &Listed,
+    arguments: Map<String, Value>,
+    confirmation: Confirmation,
+    cx: Cx,
+    gate: &Gate,
+) -> Result<Answer, ToolError> {
+    let asked = || format!("call {}", tool.spec.name);
+    let work = AssertUnwindSafe((tool.entry.0.call)(arguments, confirmation, cx)).catch_unwind();
+    // The gate's own deadline is told in the words of the request that was waited for: give it the first say.
+    let late = gate.deadline() + std::time::Duration::from_millis(200);
+    tokio::select! {
+        biased;
+        done = work => done.unwrap_or_else(|panic| {
+            let what = panic.downcast_ref::<String>().cloned();
+            let what = what.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default();
+            tracing::error!(tool = tool.spec.name, panic = %what, "a tool panicked");
+            Err(ToolError::new(ErrorCode::Internal, asked(), "the tool failed in an unexpected way; other calls are not affected")
+                .fix("report this as a defect of kubeflow-mcp; get_server_logs has the details")
+                .tool("get_server_logs"))
+        }),
+        () = gate.cancelled().cancelled() => Err(ToolError::new(ErrorCode::Cancelled, asked(), "the call was cancelled")),
+        () = tokio::time::sleep_until(late) => Err(ToolError::new(
+            ErrorCode::Timeout,
+            asked(),
+            format!("no answer within {} s", tool.spec.deadline.as_secs()),
+        )),
+    }
+}

@@ -1,0 +1,208 @@
+//! [`Cx`]: what one call may use.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::Shared;
+use crate::call::change::new_seed;
+use crate::caller::Caller;
+use crate::catalogue::Catalogue;
+use crate::error::{ErrorCode, ToolError};
+use crate::kube::Kube;
+use crate::kube::gate::Gate;
+use crate::names::{Namespace, NamespaceOrAll};
+use crate::telemetry::ServerLog;
+
+/// Where time comes from: the system, or the sandbox's clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(Arc::new(Timestamp::now))
+    }
+
+    /// Another source of time.
+    pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}
+
+/// One progress report of a running call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Grows with every report.
+    pub done: f64,
+    /// What `done` grows towards, if that is known.
+    pub total: Option<f64>,
+    /// What happened.
+    pub message: String,
+}
+
+/// Where a call's progress goes. Reports that the receiver cannot take at once are dropped: progress never slows a call.
+pub type ProgressSink = mpsc::Sender<Progress>;
+
+/// The namespaces of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// One namespace.
+    One(String),
+    /// All namespaces, in one request at the cluster scope.
+    All,
+}
+
+impl Scope {
+    /// The namespace for a request, none for all.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::One(namespace) => Some(namespace),
+            Self::All => None,
+        }
+    }
+
+    /// The scope in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::One(namespace) => format!("namespace `{namespace}`"),
+            Self::All => "all namespaces".into(),
+        }
+    }
+}
+
+/// What one call may use: the gated API server, the namespace, the clock, progress and cancellation.
+#[derive(Debug, Clone)]
+pub struct Cx {
+    pub(crate) shared: Arc<Shared>,
+    kube: Kube,
+    progress: Option<ProgressSink>,
+    seed: String,
+    plan_id: Option<String>,
+}
+
+impl Cx {
+    pub(crate) fn new(shared: Arc<Shared>, gate: Arc<Gate>, progress: Option<ProgressSink>) -> Self {
+        Self {
+            shared,
+            kube: Kube::new(gate),
+            progress,
+            seed: new_seed(),
+            plan_id: None,
+        }
+    }
+
+    pub(crate) fn set_plan(&mut self, seed: String, id: Option<String>) {
+        self.seed = seed;
+        self.plan_id = id;
+    }
+
+    /// The API server, through this call's gate.
+    pub fn kube(&self) -> &Kube {
+        &self.kube
+    }
+
+    /// Who is calling.
+    pub fn caller(&self) -> &Caller {
+        &self.kube.gate().caller
+    }
+
+    /// The time: the system's, or the sandbox's.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The token that is cancelled when the client gives the call up.
+    pub fn cancelled(&self) -> &CancellationToken {
+        self.kube.gate().cancelled()
+    }
+
+    /// When the call must have ended.
+    pub fn deadline(&self) -> tokio::time::Instant {
+        self.kube.gate().deadline()
+    }
+
+    /// Five characters that generated names end with. They travel in the plan id, so that a confirmed plan makes the
+    /// object that its preview named.
+    pub fn seed(&self) -> &str {
+        &self.seed
+    }
+
+    /// The plan that is being applied or that the caller confirms; none in a first preview.
+    pub fn plan_id(&self) -> Option<&str> {
+        self.plan_id.as_deref()
+    }
+
+    /// The namespace of a call about one object: the one asked for, else the configured default, else the kubeconfig's.
+    pub async fn namespace(&self, asked: Option<&Namespace>) -> Result<String, ToolError> {
+        if let Some(asked) = asked {
+            return Ok(asked.to_string());
+        }
+        if let Some(configured) = self.shared.cluster.configured_namespace() {
+            return Ok(configured.to_owned());
+        }
+        Ok(self.kube.defaults().await?.0)
+    }
+
+    /// The namespaces of a list: as [`Cx::namespace`], or all when the caller asks for `*`.
+    pub async fn scope(&self, asked: Option<&NamespaceOrAll>) -> Result<Scope, ToolError> {
+        match asked {
+            Some(NamespaceOrAll::All) => Ok(Scope::All),
+            Some(NamespaceOrAll::One(one)) => Ok(Scope::One(one.to_string())),
+            None => Ok(Scope::One(self.namespace(None).await?)),
+        }
+    }
+
+    /// Tells the client how far the call is. Does nothing when the client did not ask for it.
+    pub fn progress(&self, done: f64, total: Option<f64>, message: impl Into<String>) {
+        if let Some(sink) = &self.progress {
+            let message = message.into();
+            if sink.try_send(Progress { done, total, message }).is_err() {
+                tracing::debug!("a progress report was dropped");
+            }
+        }
+    }
+
+    /// Whether the client listens to progress.
+    pub fn has_progress(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// A section of the configuration, as a module's own type; its defaults where nothing is configured.
+    pub fn settings<T: serde::de::DeserializeOwned + Default>(&self, section: &str) -> Result<T, ToolError> {
+        match self.shared.settings.get(section) {
+            None => Ok(T::default()),
+            Some(section_value) => serde_json::from_value(section_value.clone()).map_err(|error| {
+                ToolError::new(
+                    ErrorCode::Internal,
+                    format!("read the configuration of `{section}`"),
+                    error.to_string(),
+                )
+                .fix("correct the configuration file or the environment and restart the server")
+            }),
+        }
+    }
+
+    /// The tools of this server.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shared.catalogue
+    }
+
+    /// What the server has logged lately.
+    pub fn server_log(&self) -> &ServerLog {
+        &self.shared.log
+    }
+}

@@ -1,0 +1,534 @@
+//! [`Kube`]: requests of one call to the API server, each through the [gate](super::gate).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use kube::core::params::{DeleteParams, ListParams, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::error::{Cause, KubeError, Status};
+use super::gate::{Asked, Gate};
+
+/// The largest answer that is held: a page of 500 big objects fits.
+pub(super) const MAX_BODY: usize = 64 << 20;
+
+/// A kind of object as a URL names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resource {
+    /// API group, empty for the core group.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Lower-case plural.
+    pub plural: &'static str,
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+}
+
+impl Resource {
+    /// A namespaced kind.
+    pub const fn new(group: &'static str, version: &'static str, plural: &'static str) -> Self {
+        Self {
+            group,
+            version,
+            plural,
+            namespaced: true,
+        }
+    }
+
+    /// The same, cluster-scoped.
+    pub const fn cluster(mut self) -> Self {
+        self.namespaced = false;
+        self
+    }
+
+    /// `group/version`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    pub(super) fn url(&self, namespace: Option<&str>) -> String {
+        let base = if self.group.is_empty() { "/api" } else { "/apis" };
+        match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => format!("{base}/{}/namespaces/{namespace}/{}", self.api_version(), self.plural),
+            None => format!("{base}/{}/{}", self.api_version(), self.plural),
+        }
+    }
+
+    pub(super) fn asked(&self, verb: &'static str, namespace: Option<&str>, name: Option<&str>) -> Asked {
+        Asked {
+            verb,
+            group: self.group.to_owned(),
+            resource: self.plural.to_owned(),
+            namespace: namespace.filter(|_| self.namespaced).map(str::to_owned),
+            name: name.map(str::to_owned),
+        }
+    }
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// Label selector.
+    pub labels: Option<String>,
+    /// Field selector.
+    pub fields: Option<String>,
+    /// At most this many.
+    pub limit: Option<u32>,
+    /// Go on after this token of the page before.
+    pub cursor: Option<String>,
+}
+
+/// One page of a list. The items are undecoded, so that one broken object breaks nothing.
+#[derive(Debug)]
+pub struct Page {
+    /// The objects as the server wrote them.
+    pub items: Vec<Box<RawValue>>,
+    /// Where the next page begins, none on the last.
+    pub next: Option<String>,
+    /// How many there are after this page, where the server says so.
+    pub remaining: Option<u64>,
+    /// Version of the list, where a watch can go on.
+    pub resource_version: String,
+}
+
+impl Page {
+    /// The items as a type; those that do not fit are left out and counted.
+    pub fn decode<T: DeserializeOwned>(&self) -> (Vec<T>, usize) {
+        let decoded: Vec<T> = self
+            .items
+            .iter()
+            .filter_map(|item| serde_json::from_str(item.get()).ok())
+            .collect();
+        let odd = self.items.len() - decoded.len();
+        (decoded, odd)
+    }
+}
+
+/// What a create answered.
+#[derive(Debug)]
+pub struct Created<T> {
+    /// The object as stored (or as it would be, in a dry run).
+    pub object: T,
+    /// The server's warnings, in its words.
+    pub warnings: Vec<String>,
+}
+
+/// How to delete.
+#[derive(Debug, Clone, Default)]
+pub struct DeleteOptions {
+    /// Only if the object still has this uid.
+    pub uid: Option<String>,
+    /// Only try.
+    pub dry_run: bool,
+}
+
+/// The API server as one call sees it.
+#[derive(Debug, Clone)]
+pub struct Kube {
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Kube {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self { gate }
+    }
+
+    /// The gate of this call.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Namespace of calls that name none, and the server's address. Connects if that has not happened.
+    pub async fn defaults(&self) -> Result<(String, String), KubeError> {
+        let asked = Asked {
+            verb: "get",
+            group: String::new(),
+            resource: "kubeconfig".into(),
+            namespace: None,
+            name: None,
+        };
+        let asked = Asked {
+            name: Some("the default namespace".into()),
+            ..asked
+        };
+        let connected = self.gate.connected(&asked).await?;
+        Ok((connected.namespace.clone(), connected.server.clone()))
+    }
+
+    /// Reads one object.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        of: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<T, KubeError> {
+        let asked = of.asked("get", namespace, Some(name));
+        let request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(namespace)).get(name, &Default::default()),
+        )?;
+        self.json(&asked, request).await
+    }
+
+    /// Lists one page.
+    pub async fn list(&self, of: &Resource, namespace: Option<&str>, query: &ListQuery) -> Result<Page, KubeError> {
+        let asked = of.asked("list", namespace, None);
+        let params = ListParams {
+            label_selector: query.labels.clone(),
+            field_selector: query.fields.clone(),
+            limit: query.limit,
+            continue_token: query.cursor.clone(),
+            ..ListParams::default()
+        };
+        let request = self.build(&asked, kube::core::Request::new(of.url(namespace)).list(&params))?;
+        let list: List = self.json(&asked, request).await?;
+        Ok(Page {
+            items: list.items,
+            next: list.metadata.next.filter(|token| !token.is_empty()),
+            remaining: list.metadata.remaining_item_count,
+            resource_version: list.metadata.resource_version,
+        })
+    }
+
+    /// Creates an object with strict field validation, or only tries to.
+    pub async fn create<T: DeserializeOwned>(
+        &self,
+        of: &Resource,
+        namespace: Option<&str>,
+        object: &impl Serialize,
+        dry_run: bool,
+    ) -> Result<Created<T>, KubeError> {
+        let asked = of.asked("create", namespace, None);
+        let body =
+            serde_json::to_vec(object).map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
+        let params = PostParams {
+            dry_run,
+            field_manager: Some("kubeflow-mcp".into()),
+            ..PostParams::default()
+        };
+        let mut request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(namespace)).create(&params, body),
+        )?;
+        strict(&mut request);
+        let answer = self.send(&asked, request).await?;
+        let warnings = answer
+            .headers
+            .get_all(http::header::WARNING)
+            .iter()
+            .filter_map(|w| w.to_str().ok())
+            .map(warning)
+            .collect();
+        Ok(Created {
+            object: self.decode(&asked, &answer.body)?,
+            warnings,
+        })
+    }
+
+    /// Merge-patches an object (or a subresource) with strict field validation, or only tries to.
+    pub async fn merge_patch<T: DeserializeOwned>(
+        &self,
+        of: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        patch: &impl Serialize,
+        dry_run: bool,
+    ) -> Result<T, KubeError> {
+        let asked = of.asked("patch", namespace, Some(name));
+        let params = PatchParams {
+            dry_run,
+            field_manager: Some("kubeflow-mcp".into()),
+            ..PatchParams::default()
+        };
+        let patch = kube::core::params::Patch::Merge(patch);
+        let mut request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(namespace)).patch(name, &params, &patch),
+        )?;
+        strict(&mut request);
+        self.json(&asked, request).await
+    }
+
+    /// Deletes an object in the background, with what it owns, or only tries to.
+    pub async fn delete(
+        &self,
+        of: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(), KubeError> {
+        let asked = of.asked("delete", namespace, Some(name));
+        let params = DeleteParams {
+            dry_run: options.dry_run,
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: options.uid.clone().map(|uid| Preconditions {
+                uid: Some(uid),
+                ..Preconditions::default()
+            }),
+            ..DeleteParams::default()
+        };
+        let request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(namespace)).delete(name, &params),
+        )?;
+        self.send(&asked, request).await.map(drop)
+    }
+
+    /// Asks the server what it is: `/version`. Needs no declared access, every authenticated caller may.
+    pub async fn version(&self) -> Result<serde_json::Value, KubeError> {
+        let asked = Asked {
+            verb: "get",
+            group: String::new(),
+            resource: "/version".into(),
+            namespace: None,
+            name: Some("version".into()),
+        };
+        let request = Request::get("/version").body(Vec::new());
+        let request = request.map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
+        let answer = self.send_admitted(&asked, request).await?;
+        self.decode(&asked, &answer.body)
+    }
+
+    /// Posts an access review (they change nothing): `kind` is `selfsubjectaccessreviews` or `selfsubjectrulesreviews`.
+    /// Every authenticated caller may, so it needs no declared access.
+    pub async fn review<T: DeserializeOwned>(&self, kind: &'static str, body: &impl Serialize) -> Result<T, KubeError> {
+        let of = Resource::new("authorization.k8s.io", "v1", kind).cluster();
+        let asked = of.asked("create", None, Some("self"));
+        let body =
+            serde_json::to_vec(body).map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
+        let request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(None)).create(&PostParams::default(), body),
+        )?;
+        let answer = self.send_admitted(&asked, request).await?;
+        self.decode(&asked, &answer.body)
+    }
+
+    /// Sends a request through the API server's proxy to a Service. `port` is the Service's port name or number, `path`
+    /// begins with a slash and may have a query. The backend's own errors come back as an answer, not as an error.
+    pub async fn service_proxy(
+        &self,
+        namespace: &str,
+        service: &str,
+        port: &str,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), KubeError> {
+        let verb = match method {
+            Method::GET => "get",
+            Method::POST => "create",
+            Method::PATCH => "patch",
+            _ => "update",
+        };
+        let asked = Asked {
+            verb,
+            group: String::new(),
+            resource: "services/proxy".into(),
+            namespace: Some(namespace.into()),
+            name: Some(service.into()),
+        };
+        let url = format!("/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy{path}");
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
+        self.gate.admit(&asked)?;
+        let answer = self.exchange(&asked, request).await?;
+        Ok((answer.status, answer.body))
+    }
+
+    pub(super) fn build(
+        &self,
+        asked: &Asked,
+        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Request<Vec<u8>>, KubeError> {
+        request.map_err(|error| self.gate.error(asked, Cause::Malformed(error.to_string())))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<T, KubeError> {
+        let answer = self.send(asked, request).await?;
+        self.decode(asked, &answer.body)
+    }
+
+    fn decode<T: DeserializeOwned>(&self, asked: &Asked, body: &[u8]) -> Result<T, KubeError> {
+        serde_json::from_slice(body).map_err(|error| self.gate.error(asked, Cause::Malformed(error.to_string())))
+    }
+
+    async fn send(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
+        self.gate.admit(asked)?;
+        self.send_admitted(asked, request).await
+    }
+
+    async fn send_admitted(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
+        let answer = self.exchange(asked, request).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(self.gate.error(asked, refusal(&answer)))
+    }
+
+    /// One request and its whole answer, whatever the status.
+    async fn exchange(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
+        let response = self.open(asked, request).await?;
+        let (head, body) = response.into_parts();
+        let read = async {
+            let read = Limited::new(body, MAX_BODY).collect().await;
+            read.map_err(|error| {
+                self.gate
+                    .error(asked, Cause::Unreachable(format!("the answer broke off: {error}")))
+            })
+        };
+        let body = self
+            .gate
+            .within(asked, self.gate.cluster.describe(), read)
+            .await?
+            .to_bytes();
+        Ok(Whole {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// Sends a request and returns as soon as the head of the answer is there.
+    pub(super) async fn open(
+        &self,
+        asked: &Asked,
+        request: Request<Vec<u8>>,
+    ) -> Result<http::Response<Body>, KubeError> {
+        let connected = self.gate.connected(asked).await?;
+        let send = async {
+            connected.client.send(request.map(Body::from)).await.map_err(|error| {
+                let why = innermost(&error);
+                self.gate.error(asked, Cause::Unreachable(why))
+            })
+        };
+        self.gate.within(asked, connected.server.clone(), send).await
+    }
+}
+
+/// A whole answer.
+struct Whole {
+    status: StatusCode,
+    headers: http::HeaderMap,
+    body: Bytes,
+}
+
+fn refusal(answer: &Whole) -> Cause {
+    from_refusal(answer.status, &answer.headers, &answer.body)
+}
+
+/// What an error answer means. Bodies that are no `Status` (a proxy's page, `404 page not found`) become one.
+pub(super) fn from_refusal(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Cause {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let wait = headers
+            .get(http::header::RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse().ok());
+        return Cause::TooMany(wait);
+    }
+    let mut parsed: Status = serde_json::from_slice(body).unwrap_or_default();
+    if parsed.code == 0 {
+        parsed.code = status.as_u16();
+    }
+    if parsed.message.is_empty() {
+        parsed.message = crate::text::bounded(&crate::text::clean(&String::from_utf8_lossy(body)), 300);
+    }
+    Cause::Status(parsed)
+}
+
+/// `299 - "the text"` without its frame.
+fn warning(header: &str) -> String {
+    let text = header
+        .split_once('"')
+        .map_or(header, |(_, rest)| rest.rsplit_once('"').map_or(rest, |(text, _)| text));
+    text.replace("\\\"", "\"")
+}
+
+fn strict(request: &mut Request<Vec<u8>>) {
+    let uri = request.uri().to_string();
+    let join = if uri.ends_with(['?', '&']) {
+        ""
+    } else if uri.contains('?') {
+        "&"
+    } else {
+        "?"
+    };
+    if let Ok(uri) = format!("{uri}{join}fieldValidation=Strict").parse() {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// The last cause of an error chain: "connection refused" rather than three wrappers around it.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
+#[derive(serde::Deserialize)]
+struct List {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(default, deserialize_with = "super::meta::null_is_empty")]
+    items: Vec<Box<RawValue>>,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct ListMeta {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+    remaining_item_count: Option<u64>,
+    resource_version: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_validation_joins_any_query() {
+        for (uri, want) in [
+            ("/a", "/a?fieldValidation=Strict"),
+            ("/a?", "/a?fieldValidation=Strict"),
+            ("/a?dryRun=All", "/a?dryRun=All&fieldValidation=Strict"),
+            ("/a?dryRun=All&", "/a?dryRun=All&fieldValidation=Strict"),
+        ] {
+            let mut request = Request::get(uri).body(Vec::new()).unwrap();
+            strict(&mut request);
+            assert_eq!(request.uri().to_string(), want);
+        }
+    }
+
+    #[test]
+    fn warnings_lose_their_frame() {
+        assert_eq!(
+            warning("299 - \"unknown field \\\"spec.nope\\\"\""),
+            "unknown field \"spec.nope\""
+        );
+    }
+
+    #[test]
+    fn urls_are_those_of_the_api() {
+        use super::super::resources::{NODES, PODS, TRAIN_JOBS};
+        assert_eq!(PODS.url(Some("a")), "/api/v1/namespaces/a/pods");
+        assert_eq!(TRAIN_JOBS.url(None), "/apis/trainer.kubeflow.org/v1alpha1/trainjobs");
+        assert_eq!(NODES.url(Some("a")), "/api/v1/nodes");
+    }
+}

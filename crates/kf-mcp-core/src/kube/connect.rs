@@ -1,0 +1,238 @@
+//! How the API server is found and reached: a kubeconfig or the in-cluster account, read when the first request needs it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::Client;
+use kube::client::{Body, ConfigExt};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::sync::Mutex;
+use tower::{BoxError, ServiceBuilder};
+use tower_http::decompression::DecompressionLayer;
+
+use super::error::{Cause, KubeError};
+use super::gate::Asked;
+
+/// How long the TCP connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Which cluster to use: the command line's flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterOptions {
+    /// Kubeconfig file; else `$KUBECONFIG`, else `~/.kube/config`, else the in-cluster service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; else its current one.
+    pub context: Option<String>,
+    /// Default namespace; else the context's, else `default`.
+    pub namespace: Option<String>,
+}
+
+/// A server that can be asked.
+pub struct Connected {
+    /// The shared connection pool.
+    pub client: Client,
+    /// Namespace of calls that name none.
+    pub namespace: String,
+    /// The server's address, for messages.
+    pub server: String,
+    /// Where the credentials came from, for messages.
+    pub origin: String,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected")
+            .field("server", &self.server)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The cluster of a process. Nothing is read or connected before the first request; a failure is not remembered, so a
+/// kubeconfig that appears later is found.
+#[derive(Debug)]
+pub struct Cluster {
+    options: ClusterOptions,
+    connecting: Mutex<()>,
+    connected: OnceLock<Arc<Connected>>,
+}
+
+impl Cluster {
+    /// A cluster that is found by a kubeconfig when it is first needed.
+    pub fn lazy(options: ClusterOptions) -> Self {
+        Self {
+            options,
+            connecting: Mutex::new(()),
+            connected: OnceLock::new(),
+        }
+    }
+
+    /// A cluster behind a ready client: the sandbox, or an embedder's own.
+    pub fn ready(client: Client, namespace: impl Into<String>, server: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        let server = server.into();
+        let connected = Connected {
+            client,
+            namespace,
+            origin: server.clone(),
+            server,
+        };
+        Self {
+            options: ClusterOptions::default(),
+            connecting: Mutex::new(()),
+            connected: OnceLock::from(Arc::new(connected)),
+        }
+    }
+
+    /// The server in words, as far as it is known without reading anything.
+    pub fn describe(&self) -> String {
+        match self.connected.get() {
+            Some(connected) => connected.server.clone(),
+            None => "the Kubernetes API server".into(),
+        }
+    }
+
+    /// What `--namespace` said: the default that needs no kubeconfig.
+    pub fn configured_namespace(&self) -> Option<&str> {
+        self.options.namespace.as_deref()
+    }
+
+    /// The server, found on first use.
+    pub(super) async fn connect(&self, asked: &Asked) -> Result<Arc<Connected>, KubeError> {
+        if let Some(connected) = self.connected.get() {
+            return Ok(Arc::clone(connected));
+        }
+        let _one_at_a_time = self.connecting.lock().await;
+        if let Some(connected) = self.connected.get() {
+            return Ok(Arc::clone(connected));
+        }
+        let connected = Arc::new(connect(&self.options).await.map_err(|tried| KubeError {
+            asked: asked.words(),
+            server: self.describe(),
+            namespace: asked.namespace.clone(),
+            cause: Cause::NoConfig(tried),
+        })?);
+        tracing::info!(server = %connected.server, origin = %connected.origin, "connected");
+        Ok(Arc::clone(self.connected.get_or_init(|| connected)))
+    }
+}
+
+async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
+    let (mut config, origin) = load(options).await?;
+    config.connect_timeout = Some(CONNECT);
+    if let Some(namespace) = &options.namespace {
+        config.default_namespace.clone_from(namespace);
+    }
+    let namespace = config.default_namespace.clone();
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let client = client(&config).map_err(|error| format!("{origin} cannot be used: {error}"))?;
+    Ok(Connected {
+        client,
+        namespace,
+        server,
+        origin,
+    })
+}
+
+async fn load(options: &ClusterOptions) -> Result<(Config, String), String> {
+    let files = candidates(options);
+    let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+    if there.is_empty() {
+        let tried: Vec<String> = files
+            .iter()
+            .map(|file| format!("{} does not exist", file.display()))
+            .collect();
+        let tried = if tried.is_empty() {
+            "neither KUBECONFIG nor HOME is set".to_owned()
+        } else {
+            tried.join(", ")
+        };
+        if options.kubeconfig.is_some() || std::env::var_os("KUBECONFIG").is_some() {
+            return Err(format!("no kubeconfig: {tried}"));
+        }
+        return match Config::incluster() {
+            Ok(config) => Ok((config, "the in-cluster service account".into())),
+            Err(_) => Err(format!(
+                "no kubeconfig: {tried}, and this is not a pod with a service account"
+            )),
+        };
+    }
+    let origin = there
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut merged = Kubeconfig::default();
+    for file in there {
+        let next = Kubeconfig::read_from(file).map_err(|error| unreadable(file, &error))?;
+        merged = merged.merge(next).map_err(|error| unreadable(file, &error))?;
+    }
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let contexts: Vec<String> = merged.contexts.iter().map(|context| context.name.clone()).collect();
+    let config = Config::from_custom_kubeconfig(merged, &choice)
+        .await
+        .map_err(|error| format!("kubeconfig {origin}: {error} (contexts there: {})", contexts.join(", ")))?;
+    Ok((config, format!("kubeconfig {origin}")))
+}
+
+fn unreadable(file: &Path, error: &impl std::fmt::Display) -> String {
+    format!(
+        "kubeconfig {} cannot be read: {}",
+        file.display(),
+        crate::text::bounded(&error.to_string(), 300)
+    )
+}
+
+/// The files a kubeconfig is looked for in, by the rules of kubectl.
+fn candidates(options: &ClusterOptions) -> Vec<PathBuf> {
+    if let Some(file) = &options.kubeconfig {
+        return vec![file.clone()];
+    }
+    match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+        Some(list) => std::env::split_paths(&list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
+        None => std::env::home_dir()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The shared pool: HTTP/2 where TLS negotiates it, else HTTP/1.1 keep-alive, gzip, and kube's own credential layers.
+/// No client-side throttle, and no retries: deadlines are short, and a tool says what happened.
+fn client(config: &Config) -> kube::Result<Client> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(config.connect_timeout);
+    let mut tls = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(config.rustls_client_config()?)
+        .https_or_http();
+    if let Some(name) = config.tls_server_name.clone().and_then(|name| name.try_into().ok()) {
+        tls = tls.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name));
+    }
+    let connector = tls.enable_all_versions().wrap_connector(tcp);
+    let pool: hyper_util::client::legacy::Client<_, Body> =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .layer(
+            DecompressionLayer::new()
+                .no_br()
+                .no_deflate()
+                .no_zstd()
+                .gzip(!config.disable_compression),
+        )
+        .map_err(BoxError::from)
+        .service(pool);
+    Ok(Client::new(service, config.default_namespace.clone()))
+}

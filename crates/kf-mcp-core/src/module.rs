@@ -1,0 +1,60 @@
+//! [`ClientModule`]: one Kubeflow component, as a crate of tools.
+
+use crate::tool::Entry;
+
+/// One Kubeflow component: its name for `--clients`, what an agent should know about it, and its tools.
+pub trait ClientModule: Sync {
+    /// The name in `--clients`, for example `trainer`.
+    fn name(&self) -> &'static str;
+
+    /// One line about it, for people who choose.
+    fn about(&self) -> &'static str;
+
+    /// `module_path!()` of the crate's root: the tools registered below it are this module's.
+    fn home(&self) -> &'static str;
+
+    /// What an agent should know before it uses the tools; becomes part of the server's instructions.
+    fn instructions(&self) -> &'static str {
+        ""
+    }
+
+    /// The configuration keys that the module reads, as `section.key`.
+    fn settings(&self) -> &'static [Setting] {
+        &[]
+    }
+
+    /// The module's tools: by default those that registered themselves below [`ClientModule::home`].
+    fn tools(&self) -> Vec<&'static Entry> {
+        let home = self.home();
+        inventory::iter::<Entry>
+            .into_iter()
+            .filter(|entry| {
+                entry
+                    .home
+                    .strip_prefix(home)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            })
+            .collect()
+    }
+}
+
+/// One configuration key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The key in the file, for example `hub.url`; the environment variable is `KUBEFLOW_MCP_HUB_URL`.
+    pub key: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+impl Setting {
+    /// A key and what it does.
+    pub const fn new(key: &'static str, about: &'static str) -> Self {
+        Self { key, about }
+    }
+
+    /// The environment variable that sets this key.
+    pub fn variable(&self) -> String {
+        format!("KUBEFLOW_MCP_{}", self.key.replace('.', "_").to_uppercase())
+    }
+}

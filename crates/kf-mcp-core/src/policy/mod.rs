@@ -1,0 +1,3 @@
+//! Who may use which tools.
+
+pub mod persona;

@@ -1,0 +1,180 @@
+//! Secrets, kept out of everything that leaves the process.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde::{Serialize, Serializer};
+
+/// A value that may hold a secret: it has no `Display`, its `Debug` and its JSON are `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redacted<T>(T);
+
+impl<T> Redacted<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value, for the one place that has to send it.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Redacted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<T> Serialize for Redacted<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str("***")
+    }
+}
+
+/// Whether the name of a variable or key suggests that its value is a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+    // `max_tokens` and `tokenizer` are words of training, not secrets.
+    let words: Vec<&str> = name.split('_').collect();
+    words.iter().any(|word| {
+        matches!(
+            *word,
+            "token"
+                | "password"
+                | "passwd"
+                | "pwd"
+                | "secret"
+                | "credential"
+                | "credentials"
+                | "apikey"
+                | "authorization"
+        )
+    }) || ["api_key", "access_key", "private_key", "secretkey", "accesstoken"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+static KNOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?x)",
+        r"hf_[A-Za-z0-9]{16,}", // Hugging Face
+        r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}",
+        r"|glpat-[A-Za-z0-9_\-]{16,}",
+        r"|sk-[A-Za-z0-9_\-]{20,}",
+        r"|xox[abprs]-[A-Za-z0-9\-]{10,}",
+        r"|A[KS]IA[0-9A-Z]{16}",
+        r"|eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]*", // a JWT
+        r"|-----BEGIN\ [A-Z\ ]*PRIVATE\ KEY-----(?s:.*?)(?:-----END\ [A-Z\ ]*PRIVATE\ KEY-----|\z)",
+    ))
+    .ok()
+});
+
+static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?i)(?P<head>",
+        r#"\b[a-z0-9_.\-]*(?:token|password|passwd|secret|api_?key|access_?key(?:_?id)?|credential|x-amz-signature|x-amz-credential)["']?\s*[=:]\s*["']?"#,
+        r"|\bauthorization:\s*(?:bearer|basic)\s+|\bbearer\s+|[a-z][a-z0-9+.\-]*://[^\s/:@]+:|[?&](?:sig|signature|key)=",
+        r")(?P<value>[^\s\x22',;&@]+)"
+    ))
+    .ok()
+});
+
+/// The text with what looks like a secret replaced by `***`: well-known token forms, values after names such as
+/// `password=`, bearer tokens, passwords in URLs, signatures of signed URLs.
+pub fn secrets(text: &str) -> String {
+    let (Some(known), Some(named)) = (KNOWN.as_ref(), NAMED.as_ref()) else {
+        // The patterns are constants and tested, but a text is never let through unread.
+        return "***".to_owned();
+    };
+    let text = known.replace_all(text, "***");
+    named
+        .replace_all(&text, |found: &Captures<'_>| {
+            let (head, value) = (&found["head"], &found["value"]);
+            let name = head.trim_end_matches([' ', '=', ':', '"', '\'']);
+            let harmless = (head.ends_with('=') || head.ends_with([':', ' '])) && is_plain(value) && !is_certain(name);
+            if harmless {
+                format!("{head}{value}")
+            } else {
+                format!("{head}***")
+            }
+        })
+        .into_owned()
+}
+
+/// Numbers and booleans after a name such as `token:` are counts and switches, as training logs print them.
+fn is_plain(value: &str) -> bool {
+    value.parse::<f64>().is_ok() || matches!(value, "true" | "false" | "True" | "False" | "None" | "null")
+}
+
+fn is_certain(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("password") || name.contains("passwd") || name.contains("secret") || name.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_replaced() {
+        for (text, safe) in [
+            ("login hf_abcdefghijklmnopqrstuvwx ok", "login *** ok"),
+            ("HF_TOKEN=abc123xyz next", "HF_TOKEN=*** next"),
+            ("\"password\": \"hunter2\"", "\"password\": \"***\""),
+            ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer ***"),
+            ("s3://user:pa55@host/x", "s3://user:***@host/x"),
+            (
+                "https://b/o?X-Amz-Signature=deadbeef&x=1",
+                "https://b/o?X-Amz-Signature=***&x=1",
+            ),
+            (
+                "AWS_SECRET_ACCESS_KEY=AKIAABCDEFGHIJKLMNOP",
+                "AWS_SECRET_ACCESS_KEY=***",
+            ),
+            ("key AKIAABCDEFGHIJKLMNOP", "key ***"),
+        ] {
+            assert_eq!(secrets(text), safe);
+        }
+    }
+
+    #[test]
+    fn words_of_training_logs_are_left_alone() {
+        for text in [
+            "step 10 loss=0.3 tokens/s=18233 max_tokens=2048",
+            "token: 151643",
+            "loading tokenizer from /workspace/model",
+            "epoch 1 key metrics: accuracy=0.935",
+        ] {
+            assert_eq!(secrets(text), text);
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_told_from_words_of_training() {
+        for name in [
+            "HF_TOKEN",
+            "aws_secret_access_key",
+            "DB-PASSWORD",
+            "ACCESS_KEY_ID",
+            "api_key",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["MAX_TOKENS", "TOKENIZERS_PARALLELISM", "EPOCHS", "KEYWORDS"] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_redacted_value_shows_nothing() {
+        let value = Redacted::new("hunter2".to_owned());
+        assert_eq!(
+            format!("{value:?} {}", serde_json::to_string(&value).unwrap()),
+            "*** \"***\""
+        );
+        assert_eq!(value.expose(), "hunter2");
+    }
+}

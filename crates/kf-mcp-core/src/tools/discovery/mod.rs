@@ -1,0 +1,3 @@
+//! Which namespaces there are.
+
+mod list_namespaces;

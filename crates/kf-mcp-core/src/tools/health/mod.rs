@@ -1,0 +1,4 @@
+//! This server itself.
+
+mod get_server_logs;
+mod health_check;

@@ -1,0 +1,4 @@
+//! The core's own tools.
+
+mod discovery;
+mod health;

@@ -1,0 +1,96 @@
+//! The API server's refusals, word for word.
+
+use serde_json::{Value, json};
+
+use crate::kinds::Kind;
+use crate::status::Status;
+
+/// 404 for an object.
+pub(crate) fn not_found(kind: &Kind, name: &str) -> Status {
+    Status::new(404, "NotFound", format!("{} \"{name}\" not found", kind.qualified())).details(of(kind, name))
+}
+
+/// 409 for a name that is taken.
+pub(crate) fn already_exists(kind: &Kind, name: &str) -> Status {
+    Status::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", kind.qualified()))
+        .details(of(kind, name))
+}
+
+/// 409 for a write that is based on an old version.
+pub(crate) fn conflict(kind: &Kind, name: &str) -> Status {
+    conflict_because(
+        &kind.qualified(),
+        "the object has been modified; please apply your changes to the latest version and try again",
+        kind,
+        name,
+    )
+}
+
+/// 409 for another reason; `what` is the resource as the message names it.
+pub(crate) fn conflict_because(what: &str, why: &str, kind: &Kind, name: &str) -> Status {
+    Status::new(409, "Conflict", format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"))
+        .details(of(kind, name))
+}
+
+/// 400.
+pub(crate) fn bad_request(message: impl Into<String>) -> Status {
+    Status::new(400, "BadRequest", message)
+}
+
+/// 405.
+pub(crate) fn method_not_allowed() -> Status {
+    Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        .details(json!({}))
+}
+
+/// 415, with the media types that would do.
+pub(crate) fn unsupported_media_type(accepted: &str) -> Status {
+    let message =
+        format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    Status::new(415, "UnsupportedMediaType", message)
+}
+
+/// 410 for a version that the history no longer knows.
+pub(crate) fn too_old(asked: u64, oldest: u64) -> Status {
+    Status::new(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
+}
+
+/// 504 for a version that is yet to come.
+pub(crate) fn too_large(asked: u64, current: u64) -> Status {
+    Status::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}")).details(json!({
+        "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+        "retryAfterSeconds": 1,
+    }))
+}
+
+/// One thing that is wrong with an object.
+pub(crate) struct Cause {
+    pub(crate) reason: &'static str,
+    pub(crate) field: &'static str,
+    pub(crate) message: String,
+}
+
+/// 422 for an object; `what` is `Kind.group`.
+pub(crate) fn invalid(group: &str, kind: &str, name: &str, cause: &Cause) -> Status {
+    let what = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+    let message = format!("{what} \"{name}\" is invalid: {}: {}", cause.field, cause.message);
+    let mut details = json!({
+        "kind": kind,
+        "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field}],
+    });
+    for (field, value) in [("name", name), ("group", group)] {
+        if !value.is_empty() {
+            details[field] = json!(value);
+        }
+    }
+    Status::new(422, "Invalid", message).details(details)
+}
+
+/// `details` that name an object.
+fn of(kind: &Kind, name: &str) -> Value {
+    let mut details = json!({"name": name, "kind": kind.plural});
+    if !kind.group.is_empty() {
+        details["group"] = json!(kind.group);
+    }
+    details
+}

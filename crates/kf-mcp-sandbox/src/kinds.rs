@@ -1,0 +1,97 @@
+//! Which kinds the sandbox serves: the one table that discovery, routing, storage and garbage collection read.
+
+/// One API kind and how it is served.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// API group, empty for the core group.
+    pub group: &'static str,
+    /// The one version that is served.
+    pub version: &'static str,
+    /// CamelCase kind, for example `TrainJob`.
+    pub kind: &'static str,
+    /// Lower-case plural as in URLs.
+    pub plural: &'static str,
+    /// Short names that kubectl accepts.
+    pub short: &'static [&'static str],
+    /// Whether objects live in a namespace.
+    pub namespaced: bool,
+    /// Whether `/status` is a subresource, so that a plain update leaves status alone.
+    pub status: bool,
+}
+
+const fn kind(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+    status: bool,
+) -> Kind {
+    Kind { group, version, kind, plural, short: &[], namespaced, status }
+}
+
+impl Kind {
+    const fn short(mut self, short: &'static [&'static str]) -> Self {
+        self.short = short;
+        self
+    }
+
+    /// `group/version`, or the bare version in the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// `plural.group`, as Kubernetes names a resource in messages; the bare plural in the core group.
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Whether only a CustomResourceDefinition makes the server know this kind.
+    pub fn custom(&self) -> bool {
+        CUSTOM_GROUPS.contains(&self.group)
+    }
+
+    /// The kind behind a URL's group, version and plural.
+    pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|k| k.group == group && k.version == version && k.plural == plural)
+    }
+
+    /// The kind of an object by its `apiVersion` and `kind`.
+    pub fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|k| k.kind == kind && k.api_version() == api_version)
+    }
+
+    /// The kind by its CamelCase name alone (names are unique in the table).
+    pub fn named(kind: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|k| k.kind == kind)
+    }
+}
+
+/// The groups that come with CustomResourceDefinitions.
+pub const CUSTOM_GROUPS: &[&str] = &["jobset.x-k8s.io", "trainer.kubeflow.org", "kubeflow.org"];
+
+/// All kinds, in the order discovery lists them. A `CustomResourceDefinition` object in the store decides
+/// whether the kinds of a group that only CRDs provide are served at all.
+pub static KINDS: &[Kind] = &[
+    kind("", "v1", "Namespace", "namespaces", false, true).short(&["ns"]),
+    kind("", "v1", "Node", "nodes", false, true).short(&["no"]),
+    kind("", "v1", "Pod", "pods", true, true).short(&["po"]),
+    kind("", "v1", "Service", "services", true, true).short(&["svc"]),
+    kind("", "v1", "Event", "events", true, false).short(&["ev"]),
+    kind("", "v1", "ConfigMap", "configmaps", true, false).short(&["cm"]),
+    kind("", "v1", "Secret", "secrets", true, false),
+    kind("", "v1", "ServiceAccount", "serviceaccounts", true, false).short(&["sa"]),
+    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true, true).short(&["pvc"]),
+    kind("", "v1", "ResourceQuota", "resourcequotas", true, true).short(&["quota"]),
+    kind("apps", "v1", "Deployment", "deployments", true, true).short(&["deploy"]),
+    kind("batch", "v1", "Job", "jobs", true, true),
+    kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, true)
+        .short(&["crd", "crds"]),
+    kind("jobset.x-k8s.io", "v1alpha2", "JobSet", "jobsets", true, true),
+    kind("trainer.kubeflow.org", "v1alpha1", "TrainJob", "trainjobs", true, true),
+    kind("trainer.kubeflow.org", "v1alpha1", "TrainingRuntime", "trainingruntimes", true, false),
+    kind("trainer.kubeflow.org", "v1alpha1", "ClusterTrainingRuntime", "clustertrainingruntimes", false, false),
+    kind("kubeflow.org", "v1beta1", "Experiment", "experiments", true, true),
+    kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
+    kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),
+];

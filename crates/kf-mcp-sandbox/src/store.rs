@@ -1,0 +1,488 @@
+//! The sandbox's etcd: objects as JSON with uid, resourceVersion and generation, and the history that watches read.
+//!
+//! Pure and synchronous: time comes in as an argument, and nothing here knows HTTP or a controller.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::kinds::Kind;
+
+/// How many changes are remembered for watches; a watch that asks for older ones is told `410 Gone`.
+const HISTORY: usize = 20_000;
+
+/// What of `metadata` a client cannot change.
+const IDENTITY: [&str; 7] = [
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "resourceVersion",
+    "namespace",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+];
+
+/// Where an object lives. Ordered as lists are: kind, namespace, name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// `plural.group`.
+    pub resource: String,
+    /// Namespace, empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl Key {
+    /// The key of one object.
+    pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
+        let namespace = if kind.namespaced { namespace.to_owned() } else { String::new() };
+        Self { resource: kind.qualified(), namespace, name: name.to_owned() }
+    }
+}
+
+/// What happened to an object, as a watch reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The object is new.
+    Added,
+    /// The object changed.
+    Modified,
+    /// The object is gone; the recorded object is its last state.
+    Deleted,
+}
+
+/// One entry of the history.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The resourceVersion the change made.
+    pub version: u64,
+    /// What happened.
+    pub event: Event,
+    /// Which object.
+    pub key: Key,
+    /// The object after the change (before it, for a deletion).
+    pub object: Arc<Value>,
+    /// The object before a modification, so that selector watches can report one that left their selection.
+    pub before: Option<Arc<Value>>,
+}
+
+/// Why the store refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// No such object.
+    NotFound,
+    /// An object of that name is there.
+    AlreadyExists,
+    /// The resourceVersion or uid given is not the stored one.
+    Conflict,
+    /// The history no longer reaches back to that version.
+    Expired,
+}
+
+/// Objects, their versions and their recent history.
+#[derive(Debug, Default)]
+pub struct Store {
+    objects: BTreeMap<Key, Arc<Value>>,
+    history: VecDeque<Change>,
+    version: u64,
+    /// The newest version that the history has forgotten.
+    forgotten: u64,
+    uids: u64,
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self { version: 1000, forgotten: 1000, ..Self::default() }
+    }
+
+    /// The oldest version from which [`Store::changes_since`] can still answer.
+    pub fn oldest(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Forgets the history, as etcd's compaction does: watches and lists from an older version are told so.
+    pub fn compact(&mut self) {
+        self.history.clear();
+        self.forgotten = self.version;
+    }
+
+    /// The current resourceVersion, as lists report it.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// One object.
+    pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        self.objects.get(&Key::new(kind, namespace, name))
+    }
+
+    /// All objects of a kind, in one namespace or in all, ordered by namespace and name.
+    pub fn list<'a>(&'a self, kind: &Kind, namespace: Option<&str>) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
+        self.list_after(kind, namespace, None)
+    }
+
+    /// Like [`Store::list`], but only what comes after a namespace and name: how `continue` tokens go on.
+    pub fn list_after<'a>(
+        &'a self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        after: Option<(&str, &str)>,
+    ) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
+        let resource = kind.qualified();
+        let only = if kind.namespaced { namespace.map(str::to_owned) } else { None };
+        let from = match after {
+            Some((ns, name)) => Key { resource: resource.clone(), namespace: ns.to_owned(), name: name.to_owned() },
+            None => Key {
+                resource: resource.clone(),
+                namespace: only.clone().unwrap_or_default(),
+                name: String::new(),
+            },
+        };
+        let skip_first = after.is_some();
+        let first = from.clone();
+        self.objects
+            .range(from..)
+            .take_while(move |(key, _)| key.resource == resource && only.as_ref().is_none_or(|ns| &key.namespace == ns))
+            .filter(move |(key, _)| !(skip_first && **key == first))
+            .map(|(_, object)| object)
+    }
+
+    /// How many objects of a kind there are in a scope.
+    pub fn count(&self, kind: &Kind, namespace: Option<&str>) -> usize {
+        self.list(kind, namespace).count()
+    }
+
+    /// Stores a new object: sets uid, resourceVersion, generation 1 and creationTimestamp (kept if the object brings
+    /// one, so that scenarios can tell a past), apiVersion and kind.
+    pub fn create(&mut self, kind: &Kind, mut object: Value, now: Timestamp) -> Result<Arc<Value>, StoreError> {
+        let name = text(&object, "/metadata/name");
+        let namespace = text(&object, "/metadata/namespace");
+        let key = Key::new(kind, &namespace, &name);
+        if self.objects.contains_key(&key) {
+            return Err(StoreError::AlreadyExists);
+        }
+        let uid = self.next_uid();
+        let version = self.bump();
+        identify(kind, &mut object, &uid, now);
+        metadata(&mut object).insert("resourceVersion".into(), json!(version.to_string()));
+        Ok(self.record(version, Event::Added, key, Arc::new(object), None))
+    }
+
+    /// What [`Store::create`] would store, without storing it: a dry run. There is no resourceVersion.
+    pub fn preview_create(&self, kind: &Kind, mut object: Value, now: Timestamp) -> Result<Value, StoreError> {
+        let key = Key::new(kind, &text(&object, "/metadata/namespace"), &text(&object, "/metadata/name"));
+        if self.objects.contains_key(&key) {
+            return Err(StoreError::AlreadyExists);
+        }
+        // another variant nibble than stored objects have, so that the uid can never turn up again
+        let uid = format!("5a9db0c5-0000-4000-9000-{:012x}", self.uids + 1);
+        identify(kind, &mut object, &uid, now);
+        metadata(&mut object).remove("resourceVersion");
+        Ok(object)
+    }
+
+    /// What [`Store::update`] (or, with `status_only`, [`Store::update_status`]) would store, without storing it.
+    pub fn preview_update(&self, kind: &Kind, object: Value, status_only: bool) -> Result<Value, StoreError> {
+        Ok(self.plan(kind, object, status_only)?.2)
+    }
+
+    /// Marks an object as being deleted, which is all a deletion does while there are finalizers.
+    pub fn mark_deleted(
+        &mut self,
+        kind: &Kind,
+        namespace: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Value>, StoreError> {
+        let key = Key::new(kind, namespace, name);
+        let before = Arc::clone(self.objects.get(&key).ok_or(StoreError::NotFound)?);
+        if before["metadata"].get("deletionTimestamp").is_some() {
+            return Ok(before);
+        }
+        let mut object = (*before).clone();
+        let generation = before["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
+        let version = self.bump();
+        let meta = metadata(&mut object);
+        meta.insert("deletionTimestamp".into(), json!(seconds(now)));
+        meta.insert("deletionGracePeriodSeconds".into(), json!(0));
+        meta.insert("generation".into(), json!(generation));
+        meta.insert("resourceVersion".into(), json!(version.to_string()));
+        Ok(self.record(version, Event::Modified, key, Arc::new(object), Some(before)))
+    }
+
+    /// Replaces an object. Identity fields are kept, generation grows when anything but metadata and status changed,
+    /// nothing happens when nothing changed. A `metadata.resourceVersion` in `object` must be the stored one.
+    pub fn update(&mut self, kind: &Kind, object: Value) -> Result<Arc<Value>, StoreError> {
+        self.replace(kind, object, false)
+    }
+
+    /// Replaces only `status` (and keeps everything else as stored).
+    pub fn update_status(&mut self, kind: &Kind, object: Value) -> Result<Arc<Value>, StoreError> {
+        self.replace(kind, object, true)
+    }
+
+    fn replace(&mut self, kind: &Kind, object: Value, status_only: bool) -> Result<Arc<Value>, StoreError> {
+        let (key, before, mut object) = self.plan(kind, object, status_only)?;
+        if object == *before {
+            return Ok(before);
+        }
+        let version = self.bump();
+        metadata(&mut object).insert("resourceVersion".into(), json!(version.to_string()));
+        Ok(self.record(version, Event::Modified, key, Arc::new(object), Some(before)))
+    }
+
+    fn plan(
+        &self,
+        kind: &Kind,
+        mut object: Value,
+        status_only: bool,
+    ) -> Result<(Key, Arc<Value>, Value), StoreError> {
+        let key = Key::new(kind, &text(&object, "/metadata/namespace"), &text(&object, "/metadata/name"));
+        let before = Arc::clone(self.objects.get(&key).ok_or(StoreError::NotFound)?);
+        let given = text(&object, "/metadata/resourceVersion");
+        if !given.is_empty() && given != text(&before, "/metadata/resourceVersion") {
+            return Err(StoreError::Conflict);
+        }
+        let given = text(&object, "/metadata/uid");
+        if !given.is_empty() && given != text(&before, "/metadata/uid") {
+            return Err(StoreError::Conflict);
+        }
+        if status_only {
+            let mut kept = (*before).clone();
+            match object.get_mut("status").map(Value::take) {
+                Some(status) => kept["status"] = status,
+                None => {
+                    kept.as_object_mut().map(|o| o.remove("status"));
+                }
+            }
+            object = kept;
+        } else if kind.status {
+            match before.get("status") {
+                Some(status) => object["status"] = status.clone(),
+                None => {
+                    object.as_object_mut().map(|o| o.remove("status"));
+                }
+            }
+        }
+        object["apiVersion"] = before["apiVersion"].clone();
+        object["kind"] = before["kind"].clone();
+        for field in IDENTITY {
+            match before["metadata"].get(field) {
+                Some(value) => metadata(&mut object).insert(field.into(), value.clone()),
+                None => metadata(&mut object).remove(field),
+            };
+        }
+        if desired(&object) != desired(&before) {
+            let generation = before["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
+            metadata(&mut object).insert("generation".into(), json!(generation));
+        }
+        Ok((key, before, object))
+    }
+
+    /// Removes an object and, unless `orphan`, everything it owns, at once and depth first.
+    pub fn delete(&mut self, kind: &Kind, namespace: &str, name: &str, orphan: bool) -> Result<Arc<Value>, StoreError> {
+        let key = Key::new(kind, namespace, name);
+        let object = self.objects.remove(&key).ok_or(StoreError::NotFound)?;
+        let version = self.bump();
+        let gone = self.record(version, Event::Deleted, key, Arc::clone(&object), None);
+        let uid = text(&object, "/metadata/uid");
+        let owned: Vec<(Key, Arc<Value>)> = self
+            .objects
+            .iter()
+            .filter(|(_, o)| owners(o).any(|owner| owner["uid"] == json!(uid)))
+            .map(|(k, o)| (k.clone(), Arc::clone(o)))
+            .collect();
+        for (key, object) in owned {
+            let Some(kind) = Kind::of(&text(&object, "/apiVersion"), &text(&object, "/kind")) else { continue };
+            if orphan {
+                let mut freed = (*object).clone();
+                let left: Vec<Value> = owners(&object).filter(|o| o["uid"] != json!(uid)).cloned().collect();
+                metadata(&mut freed).insert("ownerReferences".into(), json!(left));
+                metadata(&mut freed).remove("resourceVersion");
+                self.update(kind, freed).ok();
+            } else {
+                self.delete(kind, &key.namespace, &key.name, false).ok();
+            }
+        }
+        Ok(gone)
+    }
+
+    /// What changed after a version, oldest first; [`StoreError::Expired`] when that is no longer known.
+    pub fn changes_since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, StoreError> {
+        if version < self.forgotten {
+            return Err(StoreError::Expired);
+        }
+        let from = self.history.partition_point(|change| change.version <= version);
+        Ok(self.history.range(from..))
+    }
+
+    fn bump(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn next_uid(&mut self) -> String {
+        self.uids += 1;
+        format!("5a9db0c5-0000-4000-8000-{:012x}", self.uids)
+    }
+
+    fn record(
+        &mut self,
+        version: u64,
+        event: Event,
+        key: Key,
+        object: Arc<Value>,
+        before: Option<Arc<Value>>,
+    ) -> Arc<Value> {
+        let object = if event == Event::Deleted {
+            let mut last = (*object).clone();
+            metadata(&mut last).insert("resourceVersion".into(), json!(version.to_string()));
+            Arc::new(last)
+        } else {
+            self.objects.insert(key.clone(), Arc::clone(&object));
+            object
+        };
+        if self.history.len() >= HISTORY
+            && let Some(oldest) = self.history.pop_front()
+        {
+            self.forgotten = oldest.version;
+        }
+        self.history.push_back(Change { version, event, key, object: Arc::clone(&object), before });
+        object
+    }
+}
+
+/// Gives a new object what the server decides.
+fn identify(kind: &Kind, object: &mut Value, uid: &str, now: Timestamp) {
+    let meta = metadata(object);
+    if !kind.namespaced {
+        meta.remove("namespace");
+    }
+    meta.insert("uid".into(), json!(uid));
+    meta.insert("generation".into(), json!(1));
+    meta.entry("creationTimestamp").or_insert_with(|| json!(seconds(now)));
+    object["apiVersion"] = json!(kind.api_version());
+    object["kind"] = json!(kind.kind);
+}
+
+/// A string inside an object by JSON pointer, empty when it is not there.
+pub fn text(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The `metadata` map of an object, made when it is missing.
+pub fn metadata(object: &mut Value) -> &mut Map<String, Value> {
+    if !object.is_object() {
+        *object = json!({});
+    }
+    if !object["metadata"].is_object() {
+        object["metadata"] = json!({});
+    }
+    match object["metadata"].as_object_mut() {
+        Some(map) => map,
+        None => unreachable!("metadata was just made an object"),
+    }
+}
+
+/// A time as Kubernetes writes `metav1.Time`: RFC 3339, UTC, whole seconds.
+pub fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time as Kubernetes writes `metav1.MicroTime`.
+pub fn micros(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// The owner references of an object.
+pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
+}
+
+/// Everything of an object that counts for its generation: all but metadata and status.
+fn desired(object: &Value) -> Vec<(&String, &Value)> {
+    object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(field, _)| !matches!(field.as_str(), "metadata" | "status" | "apiVersion" | "kind"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> &'static Kind {
+        Kind::named("TrainJob").unwrap()
+    }
+
+    fn pod() -> &'static Kind {
+        Kind::named("Pod").unwrap()
+    }
+
+    fn object(name: &str) -> Value {
+        json!({"metadata": {"name": name, "namespace": "team-a"}, "spec": {"suspend": false}})
+    }
+
+    #[test]
+    fn generation_grows_with_the_spec_and_not_with_the_status() {
+        let mut store = Store::new();
+        let mut made = (*store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap()).clone();
+        made["status"] = json!({"jobsStatus": []});
+        let made = store.update_status(job(), made).unwrap();
+        assert_eq!(made["metadata"]["generation"], 1);
+        let mut next = (*made).clone();
+        next["spec"]["suspend"] = json!(true);
+        next["status"] = json!({"ignored": true});
+        let next = store.update(job(), next).unwrap();
+        assert_eq!(next["metadata"]["generation"], 2);
+        assert_eq!(next["status"], json!({"jobsStatus": []}));
+    }
+
+    #[test]
+    fn an_old_resource_version_is_a_conflict() {
+        let mut store = Store::new();
+        let made = store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap();
+        let mut first = (*made).clone();
+        first["spec"]["suspend"] = json!(true);
+        store.update(job(), first).unwrap();
+        let mut late = (*made).clone();
+        late["spec"]["extra"] = json!(1);
+        assert_eq!(store.update(job(), late), Err(StoreError::Conflict));
+    }
+
+    #[test]
+    fn what_is_owned_goes_with_its_owner_unless_orphaned() {
+        for (orphan, left) in [(false, 0), (true, 1)] {
+            let mut store = Store::new();
+            let owner = store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap();
+            let mut owned = object("a-node-0");
+            owned["metadata"]["ownerReferences"] = json!([{"uid": owner["metadata"]["uid"]}]);
+            store.create(pod(), owned, Timestamp::UNIX_EPOCH).unwrap();
+            store.delete(job(), "team-a", "a", orphan).unwrap();
+            assert_eq!(store.count(pod(), None), left);
+        }
+    }
+
+    #[test]
+    fn lists_go_on_after_a_name_and_stay_in_their_namespace() {
+        let mut store = Store::new();
+        for name in ["a", "b", "c"] {
+            store.create(job(), object(name), Timestamp::UNIX_EPOCH).unwrap();
+        }
+        let mut other = object("d");
+        other["metadata"]["namespace"] = json!("team-b");
+        store.create(job(), other, Timestamp::UNIX_EPOCH).unwrap();
+        let names = |it: &mut dyn Iterator<Item = &Arc<Value>>| {
+            it.map(|o| text(o, "/metadata/name")).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&mut store.list(job(), Some("team-a"))), ["a", "b", "c"]);
+        assert_eq!(names(&mut store.list_after(job(), Some("team-a"), Some(("team-a", "b")))), ["c"]);
+        assert_eq!(names(&mut store.list_after(job(), None, Some(("team-a", "b")))), ["c", "d"]);
+    }
+}
