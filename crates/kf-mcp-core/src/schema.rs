@@ -161,9 +161,8 @@ fn flat(schema: Value) -> Map<String, Value> {
     }
     match schema.get_mut("items") {
         Some(items) if items.is_object() => *items = Value::Object(flat(items.take())),
-        Some(_) => {
-            schema.remove("items");
-        }
+        // `items: true`, any JSON, which for our tools is always an object.
+        Some(items) => *items = json!({"type": "object"}),
         None => {}
     }
     match schema.get_mut("additionalProperties") {
