@@ -228,9 +228,9 @@ fn merge(metadata: &mut Value, part: &str, marks: &Value) {
 
 /// The labels (and annotations) that JobSet puts on Jobs and pods.
 fn marks(jobset: &Value, replicated: &Value, name: &str) -> Value {
-    let jobs = items(&jobset["spec"]["replicatedJobs"]);
-    let total = jobs.clone().count();
-    let position = jobs.take_while(|r| r["name"] != replicated["name"]).count();
+    let mut jobs = items(&jobset["spec"]["replicatedJobs"]);
+    let total = items(&jobset["spec"]["replicatedJobs"]).count();
+    let position = jobs.position(|r| r["name"] == replicated["name"]).unwrap_or_default();
     let key = format!("{}/{name}", text(jobset, "/metadata/namespace"));
     let key: String = (0..3).map(|part| format!("{:016x}", hash(&format!("{key}#{part}")))).collect();
     json!({

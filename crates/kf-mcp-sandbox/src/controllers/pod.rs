@@ -71,7 +71,7 @@ fn due(pod: &Value) -> Option<(Change, Due)> {
             Some("forever") => None,
             // Set on a running pod, this means "end now", not "have ended when you began".
             Some("0" | "0s") => Some((Change::Exit, Due::Now)),
-            Some(text) => Some((Change::Exit, Due::At(later(started, duration(text)?)))),
+            Some(text) => Some((Change::Exit, Due::At(later(started, whole(text)?)))),
             None => Some((Change::Exit, Due::At(later(started, RUN)))),
         };
     }
@@ -80,12 +80,18 @@ fn due(pod: &Value) -> Option<(Change, Due)> {
         return Some((Change::Restart, Due::At(later(ended, backoff(pod, main)))));
     }
     let scheduled = items(&pod["status"]["conditions"]).find(|c| c["type"] == "PodScheduled")?;
-    let start = setting(pod, "sim/start", "SIM_START").and_then(duration).unwrap_or(START);
+    let start = setting(pod, "sim/start", "SIM_START").and_then(whole).unwrap_or(START);
     Some((Change::Start, Due::At(later(time(scheduled, "/lastTransitionTime")?, start))))
 }
 
+/// A duration in whole seconds, rounded up: a pod's status tells times in seconds, and what took no time at all could
+/// go on for ever within one moment.
+fn whole(text: &str) -> Option<Duration> {
+    duration(text).map(|d| Duration::from_secs(d.as_secs() + u64::from(d.subsec_nanos() > 0)))
+}
+
 fn backoff(pod: &Value, main: &Value) -> Duration {
-    setting(pod, "sim/backoff", "SIM_BACKOFF").and_then(duration).unwrap_or_else(|| {
+    setting(pod, "sim/backoff", "SIM_BACKOFF").and_then(whole).unwrap_or_else(|| {
         let restarts = u32::try_from(number(main, "/restartCount").unwrap_or_default()).unwrap_or_default();
         Duration::from_secs(10).saturating_mul(2_u32.saturating_pow(restarts)).min(LONGEST_BACKOFF)
     })

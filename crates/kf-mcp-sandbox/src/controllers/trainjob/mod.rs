@@ -3,7 +3,7 @@
 mod build;
 mod env;
 mod patches;
-mod torchtune;
+pub mod torchtune;
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::objects::{Note, condition, hash, is_true, items, kind, later, new_eve
 use super::{Action, delete};
 use crate::store::{Store, seconds, text};
 
-pub use torchtune::{is_tune_run, model_of, recipe};
+use torchtune::is_tune_run;
 
 /// The value of `spec.managedBy` that hands a TrainJob to somebody else.
 const FOREIGN: &str = "kueue.x-k8s.io/multikueue";

@@ -1,0 +1,193 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+/// An MCP server for Kubeflow: people and their AI agents plan, submit, watch, tune and register ML training on
+/// Kubernetes through it.
+///
+/// Every option below has a twin in the environment (KUBEFLOW_MCP_ and its name in capitals, - as _) and a key in the
+/// file that --config names. The command line wins over the environment, the environment over the file.
+#[derive(Debug, Parser)]
+#[command(name = "kubeflow-mcp", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve MCP over standard input and output, or over HTTP.
+    Serve(ServeOptions),
+    /// List the tools that a set of clients and a persona give.
+    Tools(ToolsOptions),
+    /// Call one tool and print its answer.
+    Call(CallOptions),
+    /// Walk through a training job on the sandbox, as an MCP client would.
+    #[cfg(feature = "sandbox")]
+    Demo(DemoOptions),
+    /// Serve the sandbox as a Kubernetes API server on loopback, for kubectl and other clients.
+    #[cfg(feature = "sandbox")]
+    Sandbox(SandboxOptions),
+}
+
+/// Which tools, for whom, on which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Components to offer, separated by commas: trainer, optimizer, hub [default: trainer].
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) clients: Option<String>,
+    /// Who it is for: readonly, data-scientist, ml-engineer or platform-admin [default: readonly].
+    #[arg(long, value_name = "PERSONA")]
+    pub(crate) persona: Option<String>,
+    /// Use the cluster in this binary instead of a real one [scenarios: showcase, healthy-empty, no-trainer, no-rbac, thousand].
+    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "showcase")]
+    pub(crate) sandbox: Option<String>,
+    /// How fast the sandbox's time goes: 60 is a minute a second [default: 1].
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) sandbox_speed: Option<f64>,
+    /// Kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's service account].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Namespace of calls that name none [default: the context's, else default].
+    #[arg(long, value_name = "NS")]
+    pub(crate) namespace: Option<String>,
+    /// Configuration file (YAML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What goes to stderr: error, warn, info, debug or trace [default: info for serve, warn for other commands].
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// How it is written: console or json [default: console].
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+}
+
+impl Common {
+    /// What was said on the command line, as configuration keys.
+    pub(crate) fn flags(&self) -> BTreeMap<String, Value> {
+        let path = |path: &PathBuf| json!(path.display().to_string());
+        let said = [
+            ("clients", self.clients.as_ref().map(|v| json!(v))),
+            ("persona", self.persona.as_ref().map(|v| json!(v))),
+            ("sandbox", self.sandbox.as_ref().map(|v| json!(v))),
+            ("sandbox_speed", self.sandbox_speed.map(|v| json!(v))),
+            ("kubeconfig", self.kubeconfig.as_ref().map(path)),
+            ("context", self.context.as_ref().map(|v| json!(v))),
+            ("namespace", self.namespace.as_ref().map(|v| json!(v))),
+            ("log_level", self.log_level.as_ref().map(|v| json!(v))),
+            ("log_format", self.log_format.as_ref().map(|v| json!(v))),
+        ];
+        said.into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// stdio or http [default: stdio].
+    #[arg(long, value_name = "TRANSPORT")]
+    pub(crate) transport: Option<String>,
+    /// Address to listen on; only loopback until there is authentication [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<IpAddr>,
+    /// Port to listen on, 0 for any free one [default: 8000].
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Serve legacy clients without sessions, so that any replica can answer any request.
+    #[arg(long)]
+    pub(crate) stateless: bool,
+    /// Further Host header values to serve, separated by commas.
+    #[arg(long, value_name = "HOSTS")]
+    pub(crate) allowed_hosts: Option<String>,
+    /// Further Origin header values to serve, separated by commas.
+    #[arg(long, value_name = "ORIGINS")]
+    pub(crate) allowed_origins: Option<String>,
+    /// Say nothing on stderr at the start.
+    #[arg(long)]
+    pub(crate) no_banner: bool,
+}
+
+impl ServeOptions {
+    /// What was said on the command line, as configuration keys.
+    pub(crate) fn flags(&self) -> BTreeMap<String, Value> {
+        let mut flags = self.common.flags();
+        let said = [
+            ("transport", self.transport.as_ref().map(|v| json!(v))),
+            ("host", self.host.map(|v| json!(v.to_string()))),
+            ("port", self.port.map(|v| json!(v))),
+            ("stateless", self.stateless.then(|| json!(true))),
+            ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
+            ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
+            ("no_banner", self.no_banner.then(|| json!(true))),
+        ];
+        flags.extend(
+            said.into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?))),
+        );
+        flags
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How to write the list.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Tool to call.
+    pub(crate) tool: String,
+    /// Arguments: name=value, JSON for lists and objects.
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) arguments: Vec<String>,
+    /// All arguments as one JSON object; NAME=VALUE wins over it.
+    #[arg(long, value_name = "OBJECT")]
+    pub(crate) json: Option<String>,
+    /// Print the structured answer instead of the text.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {}
+
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+pub(crate) struct SandboxOptions {
+    /// World to start from: showcase, healthy-empty, no-trainer, no-rbac, thousand, thousand?jobs=N.
+    #[arg(long, default_value = "showcase")]
+    pub(crate) scenario: String,
+    /// Port to listen on, 0 for any free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How fast time goes: 60 is a minute a second.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// File to write a kubeconfig to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_kubeconfig: Option<PathBuf>,
+}

@@ -1,0 +1,313 @@
+//! What was configured, from the command line, the environment and the file.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use kf_mcp_core::config::{Config, Sources};
+use kf_mcp_core::names::{is_label, nearest};
+use kf_mcp_core::{Persona, Selection, Setting};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clients;
+use crate::options::Common;
+
+/// A configuration that cannot be used: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(pub(crate) String);
+
+/// The keys of the binary itself; those of the components come from their modules.
+const KEYS: &[Setting] = &[
+    Setting::new("clients", "components to offer"),
+    Setting::new("persona", "who it is for"),
+    Setting::new("sandbox", "scenario of the sandbox, or true"),
+    Setting::new("sandbox_speed", "how fast the sandbox's time goes"),
+    Setting::new("kubeconfig", "kubeconfig file"),
+    Setting::new("context", "context of the kubeconfig"),
+    Setting::new("namespace", "namespace of calls that name none"),
+    Setting::new("config", "configuration file"),
+    Setting::new("log_level", "what goes to stderr"),
+    Setting::new("log_format", "console or json"),
+    Setting::new("transport", "stdio or http"),
+    Setting::new("host", "address to listen on"),
+    Setting::new("port", "port to listen on"),
+    Setting::new("stateless", "no sessions for legacy clients"),
+    Setting::new("allowed_hosts", "further Host header values"),
+    Setting::new("allowed_origins", "further Origin header values"),
+    Setting::new("no_banner", "say nothing at the start"),
+];
+
+/// A list in the file, or a text with commas anywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Names(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Text(String),
+            List(Vec<String>),
+        }
+        let parts = match Either::deserialize(from)? {
+            Either::Text(text) => text.split(',').map(str::to_owned).collect(),
+            Either::List(list) => list,
+        };
+        Ok(Self(
+            parts
+                .iter()
+                .map(|part| part.trim())
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ))
+    }
+}
+
+/// How stderr is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Console,
+    Json,
+}
+
+/// How MCP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransportKind {
+    Stdio,
+    Http,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Raw {
+    clients: Names,
+    persona: String,
+    #[serde(deserialize_with = "text_or_switch")]
+    sandbox: String,
+    sandbox_speed: f64,
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    namespace: Option<String>,
+    log_level: String,
+    log_format: String,
+    transport: String,
+    host: String,
+    port: u16,
+    stateless: bool,
+    allowed_hosts: Names,
+    allowed_origins: Names,
+    no_banner: bool,
+}
+
+/// `sandbox: true` is the default scenario, `false` is none.
+fn text_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Switch(bool),
+        Text(String),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::Switch(true) => "showcase".into(),
+        Either::Switch(false) => String::new(),
+        Either::Text(text) => match text.as_str() {
+            "true" => "showcase".into(),
+            "false" => String::new(),
+            _ => text,
+        },
+    })
+}
+
+/// The checked configuration.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) selection: Selection,
+    pub(crate) sandbox: Option<String>,
+    pub(crate) sandbox_speed: f64,
+    pub(crate) kubeconfig: Option<PathBuf>,
+    pub(crate) context: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) log_level: tracing::Level,
+    pub(crate) log_format: LogFormat,
+    pub(crate) transport: TransportKind,
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) stateless: bool,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) no_banner: bool,
+    /// The components' sections.
+    pub(crate) sections: Map<String, Value>,
+    /// Variables with our prefix that nothing reads.
+    pub(crate) unknown_variables: Vec<String>,
+}
+
+impl Settings {
+    /// Reads everything. `quiet` commands log less by default.
+    pub(crate) fn load(common: &Common, flags: BTreeMap<String, Value>, quiet: bool) -> Result<Self, Unusable> {
+        let variables: Vec<(String, String)> = std::env::vars()
+            .filter(|(name, _)| name.starts_with("KUBEFLOW_MCP_"))
+            .collect();
+        let from_environment = variables
+            .iter()
+            .find(|(name, _)| name == "KUBEFLOW_MCP_CONFIG")
+            .map(|(_, v)| PathBuf::from(v));
+        let file = common.config.clone().or(from_environment);
+        Self::from(file.as_deref(), variables, flags, quiet)
+    }
+
+    fn from(
+        file: Option<&Path>,
+        variables: Vec<(String, String)>,
+        flags: BTreeMap<String, Value>,
+        quiet: bool,
+    ) -> Result<Self, Unusable> {
+        let known: Vec<Setting> = KEYS.iter().copied().chain(clients::settings()).collect();
+        let unusable = |error: kf_mcp_core::config::ConfigError| Unusable(error.to_string());
+        let config = Config::load(Sources {
+            known: &known,
+            file,
+            variables,
+            flags,
+        })
+        .map_err(unusable)?;
+        let raw = config.extract(Raw {
+            clients: Names(clients::default_clients()),
+            persona: Persona::default().to_string(),
+            sandbox: String::new(),
+            sandbox_speed: 1.0,
+            kubeconfig: None,
+            context: None,
+            namespace: None,
+            log_level: if quiet { "warn" } else { "info" }.into(),
+            log_format: "console".into(),
+            transport: "stdio".into(),
+            host: "127.0.0.1".into(),
+            port: 8000,
+            stateless: false,
+            allowed_hosts: Names::default(),
+            allowed_origins: Names::default(),
+            no_banner: false,
+        });
+        let raw = raw.map_err(unusable)?;
+        let sections = config.sections().map_err(unusable)?;
+        let mut settings = raw.check()?;
+        settings.sections = sections;
+        settings.unknown_variables = config.unknown_variables;
+        Ok(settings)
+    }
+}
+
+impl Raw {
+    fn check(self) -> Result<Settings, Unusable> {
+        let persona: Persona = self.persona.parse().map_err(Unusable)?;
+        let log_level = self.log_level.to_lowercase();
+        let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug", "trace"])?;
+        let log_format = one_of("log format", &self.log_format, &["console", "json"])?;
+        let transport = one_of("transport", &self.transport, &["stdio", "http"])?;
+        let host: IpAddr = self
+            .host
+            .parse()
+            .map_err(|_| Unusable(format!("host `{}` is no IP address", self.host)))?;
+        if !host.is_loopback() {
+            return Err(Unusable(format!(
+                "host {host} is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)"
+            )));
+        }
+        if let Some(namespace) = self.namespace.as_ref().filter(|namespace| !is_label(namespace)) {
+            return Err(Unusable(format!("`{namespace}` is not a namespace name")));
+        }
+        if !(self.sandbox_speed > 0.0 && self.sandbox_speed <= 100_000.0) {
+            return Err(Unusable(format!(
+                "sandbox speed {} is not between 0 and 100000",
+                self.sandbox_speed
+            )));
+        }
+        Ok(Settings {
+            selection: Selection {
+                clients: self.clients.0,
+                persona,
+            },
+            sandbox: Some(self.sandbox).filter(|scenario| !scenario.is_empty()),
+            sandbox_speed: self.sandbox_speed,
+            kubeconfig: self.kubeconfig,
+            context: self.context,
+            namespace: self.namespace,
+            log_level: log_level.parse().unwrap_or(tracing::Level::INFO),
+            log_format: if log_format == "json" {
+                LogFormat::Json
+            } else {
+                LogFormat::Console
+            },
+            transport: if transport == "http" {
+                TransportKind::Http
+            } else {
+                TransportKind::Stdio
+            },
+            host,
+            port: self.port,
+            stateless: self.stateless,
+            allowed_hosts: self.allowed_hosts.0,
+            allowed_origins: self.allowed_origins.0,
+            no_banner: self.no_banner,
+            sections: Map::new(),
+            unknown_variables: Vec::new(),
+        })
+    }
+}
+
+fn one_of<'a>(what: &str, value: &str, choices: &[&'a str]) -> Result<&'a str, Unusable> {
+    choices.iter().find(|choice| **choice == value).copied().ok_or_else(|| {
+        let near = nearest(value, choices.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+        Unusable(format!(
+            "unknown {what} `{value}`: there are {}{}",
+            choices.join(", "),
+            near.unwrap_or_default()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn with(flags: &[(&str, Value)]) -> Result<Settings, String> {
+        let flags = flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        Settings::from(None, Vec::new(), flags, false).map_err(|error| error.0)
+    }
+
+    #[test]
+    fn nothing_said_is_a_careful_stdio_server() {
+        let settings = with(&[]).unwrap();
+        assert_eq!(settings.selection.persona, Persona::Readonly);
+        assert_eq!(settings.transport, TransportKind::Stdio);
+        assert_eq!(settings.sandbox, None);
+    }
+
+    #[test]
+    fn lists_may_be_comma_texts_and_the_sandbox_a_switch() {
+        let settings = with(&[("clients", json!("trainer, hub,")), ("sandbox", json!(true))]).unwrap();
+        assert_eq!(settings.selection.clients, ["trainer", "hub"]);
+        assert_eq!(settings.sandbox.as_deref(), Some("showcase"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_in_a_sentence() {
+        let said = [
+            with(&[("transport", json!("htp"))]).unwrap_err(),
+            with(&[("host", json!("0.0.0.0"))]).unwrap_err(),
+            with(&[("namespace", json!("A_b"))]).unwrap_err(),
+            with(&[("log_level", json!("loud"))]).unwrap_err(),
+        ];
+        assert_eq!(
+            said.join("\n"),
+            "unknown transport `htp`: there are stdio, http; did you mean `http`?\n\
+             host 0.0.0.0 is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)\n\
+             `A_b` is not a namespace name\n\
+             unknown log level `loud`: there are error, warn, info, debug, trace"
+        );
+    }
+}

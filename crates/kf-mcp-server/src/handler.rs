@@ -1,0 +1,234 @@
+//! The MCP handler: protocol messages to calls of the engine, and answers back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kf_mcp_core::{Answer, CallMeta, Called, Caller, Engine, Listed, Progress};
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorData,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+/// How long clients may keep the catalogue: it changes only with the process.
+const LIST_TTL: u64 = 300_000;
+/// Progress reports that wait to be sent; more are dropped.
+const PROGRESS: usize = 256;
+
+/// Speaks MCP for an engine.
+#[derive(Debug)]
+pub struct Handler {
+    engine: Engine,
+    tools: Vec<Tool>,
+    by_name: HashMap<&'static str, usize>,
+    info: ServerConfig,
+    stamp: MetaObject,
+}
+
+impl Handler {
+    pub(crate) fn new(engine: Engine) -> Self {
+        let listed = engine.catalogue().tools();
+        let tools: Vec<Tool> = listed.iter().map(tool).collect();
+        let by_name = listed
+            .iter()
+            .enumerate()
+            .map(|(at, tool)| (tool.spec.name, at))
+            .collect();
+        let implementation = Implementation::new("kubeflow-mcp", env!("CARGO_PKG_VERSION"))
+            .with_title("Kubeflow")
+            .with_description("Plan, submit, watch and register machine-learning training on Kubernetes");
+        let stamp = json!({"io.modelcontextprotocol/serverInfo": {"name": "kubeflow-mcp", "version": env!("CARGO_PKG_VERSION")}});
+        let stamp = MetaObject(stamp.as_object().cloned().unwrap_or_default());
+        // Prompts and resources are declared and empty: many clients ask for them whatever is declared.
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .build();
+        let info = ServerConfig::new(capabilities)
+            .with_server_info(implementation)
+            .with_instructions(engine.catalogue().instructions().to_owned());
+        Self {
+            engine,
+            tools,
+            by_name,
+            info,
+            stamp,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Calls a tool and sends its progress while it runs. The reports go out from the handler's own task, so that they
+    /// reach the stream of this request.
+    async fn run(
+        &self,
+        name: &str,
+        arguments: serde_json::Map<String, serde_json::Value>,
+        cx: &RequestContext<RoleServer>,
+    ) -> Option<Called> {
+        let mut meta = CallMeta {
+            caller: Caller::Local,
+            cancelled: cx.ct.clone(),
+            progress: None,
+        };
+        let Some(token) = cx.meta.get_progress_token() else {
+            return self.engine.call(name, arguments, meta).await;
+        };
+        let (sink, mut reports) = mpsc::channel::<Progress>(PROGRESS);
+        meta.progress = Some(sink);
+        let call = self.engine.call(name, arguments, meta);
+        let mut call = std::pin::pin!(call);
+        let send = async |report: Progress| {
+            let mut param = ProgressNotificationParam::new(token.clone(), report.done).with_message(report.message);
+            if let Some(total) = report.total {
+                param = param.with_total(total);
+            }
+            if cx.peer.notify_progress(param).await.is_err() {
+                tracing::debug!("the client no longer takes progress");
+            }
+        };
+        let called = loop {
+            tokio::select! {
+                biased;
+                Some(report) = reports.recv() => send(report).await,
+                called = &mut call => break called,
+            }
+        };
+        while let Ok(report) = reports.try_recv() {
+            send(report).await;
+        }
+        called
+    }
+}
+
+fn tool(listed: &Listed) -> Tool {
+    let annotations = ToolAnnotations::new()
+        .read_only(listed.read_only())
+        .destructive(listed.destructive())
+        .idempotent(listed.spec.idempotent)
+        // What a tool touches is one cluster, not the open world.
+        .open_world(false);
+    Tool::new(
+        listed.spec.name,
+        listed.description.clone(),
+        Arc::clone(&listed.input_schema),
+    )
+    .with_title(listed.title.clone())
+    .with_raw_output_schema(Arc::clone(&listed.output_schema))
+    .with_annotations(annotations)
+}
+
+fn result(answer: Answer) -> CallToolResult {
+    let content = vec![ContentBlock::text(answer.text)];
+    let mut result = if answer.is_error {
+        CallToolResult::error(content)
+    } else {
+        CallToolResult::success(content)
+    };
+    result.structured_content = Some(answer.structured);
+    result
+}
+
+fn is_modern(cx: &RequestContext<RoleServer>) -> bool {
+    cx.protocol_version()
+        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        self.info.clone()
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(LIST_TTL)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        // One page: many clients read only the first.
+        Ok(ListToolsResult::with_all_items(self.tools.clone())
+            .with_ttl_ms(LIST_TTL)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.by_name.get(name).map(|at| self.tools[*at].clone())
+    }
+
+    async fn call_tool(
+        &self,
+        params: CallToolRequestParams,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let arguments = params.arguments.unwrap_or_default();
+        let Some(called) = self.run(&params.name, arguments, &cx).await else {
+            let near = self
+                .engine
+                .nearest(&params.name)
+                .map(|near| format!("; did you mean {near}?"))
+                .unwrap_or_default();
+            let name: String = params.name.chars().filter(|c| !c.is_control()).take(80).collect();
+            return Err(ErrorData::invalid_params(format!("Unknown tool: {name}{near}"), None));
+        };
+        let mut result = result(called.answer);
+        if is_modern(&cx) {
+            result.meta = Some(self.stamp.clone());
+        }
+        Ok(result.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(Vec::new())
+            .with_ttl_ms(LIST_TTL)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(Vec::new())
+            .with_ttl_ms(LIST_TTL)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(Vec::new())
+            .with_ttl_ms(LIST_TTL)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        params: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Err(ErrorData::resource_not_found(
+            "this server has no such resource",
+            Some(json!({"uri": params.uri})),
+        ))
+    }
+}
