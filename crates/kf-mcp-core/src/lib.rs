@@ -17,6 +17,7 @@ mod instructions;
 pub mod kube;
 pub mod module;
 pub mod names;
+pub mod paging;
 pub mod policy;
 pub mod redact;
 mod schema;

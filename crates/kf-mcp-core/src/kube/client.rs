@@ -150,17 +150,7 @@ impl Kube {
 
     /// Namespace of calls that name none, and the server's address. Connects if that has not happened.
     pub async fn defaults(&self) -> Result<(String, String), KubeError> {
-        let asked = Asked {
-            verb: "get",
-            group: String::new(),
-            resource: "kubeconfig".into(),
-            namespace: None,
-            name: None,
-        };
-        let asked = Asked {
-            name: Some("the default namespace".into()),
-            ..asked
-        };
+        let asked = Asked::about("find", "the default namespace");
         let connected = self.gate.connected(&asked).await?;
         Ok((connected.namespace.clone(), connected.server.clone()))
     }
@@ -286,13 +276,7 @@ impl Kube {
 
     /// Asks the server what it is: `/version`. Needs no declared access, every authenticated caller may.
     pub async fn version(&self) -> Result<serde_json::Value, KubeError> {
-        let asked = Asked {
-            verb: "get",
-            group: String::new(),
-            resource: "/version".into(),
-            namespace: None,
-            name: Some("version".into()),
-        };
+        let asked = Asked::about("read", "the version of the API server");
         let request = Request::get("/version").body(Vec::new());
         let request = request.map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
         let answer = self.send_admitted(&asked, request).await?;

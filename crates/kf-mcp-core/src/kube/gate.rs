@@ -28,14 +28,22 @@ pub struct Asked {
     pub resource: String,
     /// Namespace, none at the cluster scope.
     pub namespace: Option<String>,
-    /// Object name, if it is about one.
+    /// Object name, if it is about one; empty for what is no object of a kind, such as the server's version.
     pub name: Option<String>,
 }
 
 impl Asked {
+    /// A request that is about no object of a kind: it needs no declared access.
+    pub(super) fn about(verb: &'static str, what: &str) -> Self {
+        Self { verb, group: String::new(), resource: what.into(), namespace: None, name: Some(String::new()) }
+    }
+
     /// The request in words: "list trainjobs in namespace `team-a`".
     pub fn words(&self) -> String {
         let mut words = format!("{} {}", self.verb, self.resource);
+        if self.name.as_deref() == Some("") {
+            return words;
+        }
         if let Some(name) = &self.name {
             words.push_str(&format!(" `{name}`"));
         }
