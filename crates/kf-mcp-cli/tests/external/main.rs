@@ -1,0 +1,143 @@
+//! Clients that are not ours: kubectl and the Kubeflow SDK against `kubeflow-mcp sandbox`, the Python MCP SDK against
+//! `kubeflow-mcp serve`. They are installed by scripts/external-clients.sh; a test whose client is not there lists itself
+//! as ignored, with the reason.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_kubeflow-mcp");
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let place = std::env::var_os("KF_EXTERNAL").map(PathBuf::from);
+    let tests = vec![
+        trial("kubectl reads and writes", place.as_deref(), "kubectl", kubectl),
+        trial("the Kubeflow SDK lists, submits and deletes", place.as_deref(), "venv/bin/python", kubeflow_sdk),
+        trial("the Python MCP SDK lists and calls", place.as_deref(), "venv/bin/python", mcp_sdk),
+    ];
+    libtest_mimic::run(&arguments, tests).exit();
+}
+
+/// A test that is ignored when its client is not installed. The reason is part of the name, where every runner shows it.
+fn trial(name: &str, place: Option<&Path>, client: &str, test: fn(&Path) -> Result<(), Failed>) -> Trial {
+    match place.map(|place| place.join(client)).filter(|path| path.exists()) {
+        Some(path) => Trial::test(name, move || test(&path)),
+        None => {
+            let why = format!("{name} [no {client}: run scripts/external-clients.sh and set KF_EXTERNAL=target/external]");
+            Trial::test(why, || Ok(())).with_ignored_flag(true)
+        }
+    }
+}
+
+/// The sandbox as an API server, ended when it is dropped.
+struct Sandbox {
+    child: Child,
+    home: tempfile::TempDir,
+}
+
+impl Sandbox {
+    fn start() -> Result<Self, Failed> {
+        let home = tempfile::tempdir()?;
+        let mut child = Command::new(BINARY)
+            .args(["sandbox", "--write-kubeconfig"])
+            .arg(home.path().join("kubeconfig"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
+        let first = lines.next().ok_or("the sandbox ended")??;
+        std::thread::spawn(move || lines.for_each(drop));
+        let sandbox = Self { child, home };
+        if first.contains("http://127.0.0.1:") { Ok(sandbox) } else { Err(format!("unexpected: {first}").into()) }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env("KUBECONFIG", self.home.path().join("kubeconfig")).env("HOME", self.home.path());
+        command.env("KUBECACHEDIR", self.home.path().join("cache"));
+        command
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Runs a program to its end; what it printed, or why it failed.
+fn run(command: &mut Command) -> Result<String, Failed> {
+    let done = command.stdin(Stdio::null()).output()?;
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    if done.status.success() { Ok(text) } else { Err(text.into()) }
+}
+
+fn must_say(text: &str, words: &[&str]) -> Result<(), Failed> {
+    match words.iter().find(|word| !text.contains(*word)) {
+        Some(word) => Err(format!("nothing of `{word}` in: {text}").into()),
+        None => Ok(()),
+    }
+}
+
+fn kubectl(program: &Path) -> Result<(), Failed> {
+    let sandbox = Sandbox::start()?;
+    let kubectl = |arguments: &[&str]| run(sandbox.command(program).args(arguments));
+    must_say(&kubectl(&["get", "trainjobs", "-A"])?, &["NAMESPACE", "team-a"])?;
+    must_say(&kubectl(&["get", "nodes", "-o", "name"])?, &["node/"])?;
+    let manifest = sandbox.home.path().join("job.yaml");
+    std::fs::write(
+        &manifest,
+        "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: from-kubectl, namespace: default}\n\
+         spec: {runtimeRef: {name: torch-distributed}, trainer: {numNodes: 1, image: \"example.com/train:1\"}}\n",
+    )?;
+    let manifest = manifest.display().to_string();
+    must_say(&kubectl(&["create", "--validate=false", "-f", &manifest])?, &["created"])?;
+    must_say(&kubectl(&["get", "trainjob", "from-kubectl", "-n", "default", "-o", "yaml"])?, &["torch-distributed"])?;
+    must_say(&kubectl(&["get", "pods", "-n", "default", "-l", "jobset.sigs.k8s.io/jobset-name=from-kubectl"])?, &["from-kubectl-node-0-0"])?;
+    must_say(&kubectl(&["delete", "trainjob", "from-kubectl", "-n", "default"])?, &["deleted"])?;
+    let gone = kubectl(&["get", "trainjob", "from-kubectl", "-n", "default"]).err().ok_or("it is still there")?;
+    must_say(gone.message().unwrap_or_default(), &["NotFound"])
+}
+
+fn kubeflow_sdk(python: &Path) -> Result<(), Failed> {
+    let sandbox = Sandbox::start()?;
+    let script = r#"
+from kubeflow.trainer import TrainerClient, CustomTrainerContainer
+from kubeflow.common.types import KubernetesBackendConfig
+client = TrainerClient(KubernetesBackendConfig(namespace="default"))
+before = client.list_jobs()
+name = client.train(runtime="torch-distributed", trainer=CustomTrainerContainer(image="example.com/train:1", num_nodes=2))
+job = client.get_job(name)
+print("job", job.name == name, job.num_nodes)
+print("listed", len(client.list_jobs()) == len(before) + 1)
+print("runtimes", sorted(r.name for r in client.list_runtimes()))
+client.delete_job(name)
+print("left", len(client.list_jobs()) == len(before))
+team = TrainerClient(KubernetesBackendConfig(namespace="team-a")).list_jobs()
+print("team-a", len(team) > 0)
+"#;
+    let text = run(sandbox.command(python).args(["-c", script]))?;
+    must_say(&text, &["job True 2", "listed True", "torch-distributed", "left True", "team-a True"])
+}
+
+fn mcp_sdk(python: &Path) -> Result<(), Failed> {
+    let script = r#"
+import asyncio, sys
+from mcp import Client, StdioServerParameters
+async def main():
+    for mode in ("auto", "legacy", "2026-07-28"):
+        server = StdioServerParameters(command=sys.argv[1], args=["serve", "--sandbox", "--no-banner", "--log-level", "error"])
+        async with Client(server, mode=mode) as client:
+            tools = (await client.list_tools()).tools
+            answer = await client.call_tool("list_training_jobs", {"limit": 3, "namespace": "*"})
+            print(mode, len(tools) >= 11, not answer.is_error, len(answer.structured_content["jobs"]))
+asyncio.run(main())
+"#;
+    let text = run(Command::new(python).args(["-c", script, BINARY]))?;
+    must_say(&text, &["auto True True 3", "legacy True True 3", "2026-07-28 True True 3"])
+}

@@ -1,0 +1,50 @@
+//! Starting the binary and talking to it.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rmcp::model::ProtocolVersion;
+use rmcp::service::{ClientLifecycleMode, Peer, RoleClient, RunningService, serve_client_with_lifecycle};
+use rmcp::transport::TokioChildProcess;
+use serde_json::{Value, json};
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_kubeflow-mcp");
+
+/// The binary in an empty home, without the environment's own configuration.
+pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).current_dir(home).env_clear().env("HOME", home).stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
+    let home = tempfile::tempdir().unwrap();
+    let Output { status, stdout, stderr } = command(home.path(), arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// A client that says hello in one of the protocol's two generations.
+pub(crate) fn modes() -> [(&'static str, ClientLifecycleMode); 2] {
+    [
+        ("legacy", ClientLifecycleMode::Initialize),
+        ("modern", ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }),
+    ]
+}
+
+/// A client of `serve` over standard input and output.
+pub(crate) async fn stdio_client(home: &Path, arguments: &[&str], mode: ClientLifecycleMode) -> RunningService<RoleClient, ()> {
+    let mut command = tokio::process::Command::new(BINARY);
+    command.args(["serve", "--no-banner"]).args(arguments).current_dir(home).env_clear().env("HOME", home);
+    serve_client_with_lifecycle((), TokioChildProcess::new(command).unwrap(), mode).await.unwrap()
+}
+
+/// Calls a tool: whether it failed, the structured answer and the text.
+pub(crate) async fn call(peer: &Peer<RoleClient>, tool: &'static str, arguments: Value) -> (bool, Value, String) {
+    let params = rmcp::model::CallToolRequestParams::new(tool).with_arguments(arguments.as_object().cloned().unwrap_or_default());
+    let answer = peer.call_tool(params).await.unwrap();
+    let text = answer.content.iter().filter_map(|c| c.as_text()).map(|t| t.text.clone()).collect();
+    (answer.is_error == Some(true), answer.structured_content.unwrap_or_else(|| json!({})), text)
+}

@@ -1,0 +1,92 @@
+//! `serve` over standard input and output, with rmcp's client in both generations of the protocol.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::process::{call, command, modes, stdio_client};
+
+#[tokio::test]
+async fn both_generations_list_and_call() {
+    for (name, mode) in modes() {
+        let home = tempfile::tempdir().unwrap();
+        let client = stdio_client(home.path(), &["--sandbox", "--persona", "platform-admin"], mode).await;
+        let tools = client.list_all_tools().await.unwrap();
+        assert!(tools.iter().any(|tool| tool.name == "run_container_training"), "{name}");
+        let (failed, answer, text) = call(client.peer(), "list_training_jobs", json!({"limit": 3, "namespace": "*"})).await;
+        assert!(!failed && answer["jobs"].as_array().unwrap().len() == 3, "{name}: {text}");
+        let (failed, answer, _) = call(client.peer(), "list_training_jobs", json!({"limt": 3})).await;
+        assert!(failed && answer["error"]["code"] == "invalid_argument", "{name}: {answer}");
+        client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_tool_is_a_protocol_error_that_names_the_nearest() {
+    let home = tempfile::tempdir().unwrap();
+    let [(_, mode), _] = modes();
+    let client = stdio_client(home.path(), &["--sandbox"], mode).await;
+    let params = rmcp::model::CallToolRequestParams::new("list_training_job");
+    let error = client.call_tool(params).await.unwrap_err().to_string();
+    assert!(error.contains("did you mean list_training_jobs"), "{error}");
+    client.cancel().await.unwrap();
+}
+
+/// Raw lines in, raw lines out.
+fn talk(arguments: &[&str], lines: &[Value]) -> (Vec<Value>, bool) {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = command(home.path(), &["serve", "--no-banner", "--sandbox"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for line in lines {
+        writeln!(input, "{line}").unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    // Standard output is MCP and nothing else.
+    let answers = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (answers, output.status.success())
+}
+
+fn initialize() -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}})
+}
+
+#[test]
+fn a_cancelled_probe_before_initialize_does_not_end_the_server() {
+    let probe_given_up = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}});
+    let (answers, ended_well) = talk(&[], &[
+        probe_given_up,
+        initialize(),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+    ]);
+    assert!(ended_well);
+    assert!(answers.iter().any(|answer| answer["id"] == 2 && answer["result"]["tools"].is_array()), "{answers:?}");
+}
+
+#[test]
+fn a_client_that_says_nothing_ends_the_server_well() {
+    let (answers, ended_well) = talk(&[], &[]);
+    assert!(ended_well && answers.is_empty());
+}
+
+#[test]
+fn the_listing_is_the_same_in_two_processes() {
+    let list = || {
+        let (answers, _) = talk(&["--clients", "trainer,optimizer,hub", "--persona", "platform-admin"], &[
+            initialize(),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+        ]);
+        answers.into_iter().find(|answer| answer["id"] == 2).unwrap().to_string()
+    };
+    assert_eq!(list(), list());
+}

@@ -1,0 +1,119 @@
+//! Named worlds: what is in the cluster, who may do what, and which faults are switched on.
+
+mod file;
+mod play;
+mod thousand;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::registry::Registry;
+use file::File;
+
+/// A world to start from.
+#[derive(Debug, Clone, Default)]
+pub struct Scenario {
+    /// Objects, with times already made absolute. Created in this order in a new store they get the uids with which
+    /// they refer to each other.
+    pub objects: Vec<Value>,
+    /// Requests that are refused, as `verb resource[/subresource][@namespace]` patterns; `*` matches anything.
+    pub forbidden: Vec<String>,
+    /// The Model Registry.
+    pub registry: Registry,
+    /// The namespace that a new user looks at first.
+    pub default_namespace: String,
+}
+
+/// An unknown scenario, or a bad parameter of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ScenarioError(pub String);
+
+const BASE: &str = include_str!("../scenarios/base.yaml");
+const RUNTIMES: &str = include_str!("../scenarios/runtimes.yaml");
+const SHOWCASE: &str = include_str!("../scenarios/showcase.yaml");
+const KATIB: &str = include_str!("../scenarios/katib.yaml");
+const REGISTRY: &str = include_str!("../scenarios/registry.yaml");
+const NO_RBAC: &str = include_str!("../scenarios/no-rbac.yaml");
+
+/// The names of all scenarios, the default first.
+pub fn names() -> &'static [&'static str] {
+    &["showcase", "healthy-empty", "no-trainer", "no-rbac", "thousand"]
+}
+
+/// Loads a scenario by its name, with parameters after a question mark: `thousand?jobs=10000`.
+pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
+    let (name, query) = name.split_once('?').unwrap_or((name, ""));
+    if !names().contains(&name) {
+        let nearest = nearest(name, names()).map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+        let all = names().join(", ");
+        return Err(ScenarioError(format!("there is no scenario `{name}`.{nearest} Scenarios: {all}.")));
+    }
+    let jobs = parameters(name, query)?;
+    let layers: &[&str] = match name {
+        "healthy-empty" | "thousand" => &[BASE, RUNTIMES],
+        "no-trainer" => &[BASE],
+        "no-rbac" => &[BASE, RUNTIMES, SHOWCASE, KATIB, REGISTRY, NO_RBAC],
+        _ => &[BASE, RUNTIMES, SHOWCASE, KATIB, REGISTRY],
+    };
+    let mut world = File::default();
+    for layer in layers {
+        world.add(File::parse(layer)?);
+    }
+    if name == "no-trainer" {
+        world.without_trainer();
+    } else {
+        world.objects.extend(file::definitions());
+    }
+    let mut scenario = play::play(&world, now)?;
+    if name == "thousand" {
+        scenario.objects.extend(thousand::jobs(jobs, now));
+        scenario.default_namespace = "default".to_owned();
+    }
+    Ok(scenario)
+}
+
+/// The value of `jobs`, the only parameter there is.
+fn parameters(scenario: &str, query: &str) -> Result<usize, ScenarioError> {
+    let mut jobs = 1_000;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if scenario != "thousand" {
+            return Err(ScenarioError(format!("scenario `{scenario}` takes no parameters, got `{key}`.")));
+        }
+        if key != "jobs" {
+            let nearest = nearest(key, &["jobs"]).map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+            let text = format!("scenario `thousand` has no parameter `{key}`.{nearest} Parameters: jobs.");
+            return Err(ScenarioError(text));
+        }
+        jobs = value.parse().ok().filter(|jobs| (1..=100_000).contains(jobs)).ok_or_else(|| {
+            ScenarioError(format!("`jobs` of scenario `thousand` must be a number from 1 to 100000, got `{value}`."))
+        })?;
+    }
+    Ok(jobs)
+}
+
+/// The candidate that is fewest edits away, if it is near at all.
+fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let (distance, best) = candidates.iter().map(|candidate| (edits(word, candidate), *candidate)).min()?;
+    (distance <= best.len() / 2).then_some(best)
+}
+
+/// Levenshtein distance.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What a catalogue refuses, and what it lists.
+
+use kf_mcp_core::{
+    Catalogue, CatalogueError, ClientModule, Cx, Entry, Next, Persona, Phase, Render, Selection, Text, Tool, ToolError, ToolSpec,
+};
+use kf_mcp_tests::MODULES;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+fn names(clients: &[&str], persona: Persona) -> Vec<String> {
+    let clients = clients.iter().map(|c| (*c).to_owned()).collect();
+    let catalogue = Catalogue::new(MODULES, &Selection { clients, persona }).unwrap();
+    catalogue.tools().iter().map(|tool| format!("{} {} {}", tool.spec.phase.as_str(), tool.spec.name, tool.spec.risk.as_str())).collect()
+}
+
+#[test]
+fn each_set_of_clients_lists_its_tools_and_the_cores() {
+    for (name, clients) in [
+        ("trainer", &["trainer"][..]),
+        ("optimizer", &["optimizer"]),
+        ("hub", &["hub"]),
+        ("none", &[]),
+        ("all", &["trainer", "optimizer", "hub"]),
+    ] {
+        insta::assert_snapshot!(format!("catalogue_{name}"), names(clients, Persona::PlatformAdmin).join("\n"));
+    }
+}
+
+#[test]
+fn readonly_lists_only_what_reads() {
+    let listed = names(&["trainer", "optimizer", "hub"], Persona::Readonly);
+    assert!(listed.len() > 10);
+    assert!(listed.iter().all(|tool| tool.ends_with(" read")), "{listed:?}");
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Nothing {}
+
+impl Render for Nothing {
+    fn render(&self, _: &mut Text) {}
+}
+
+macro_rules! tool {
+    ($type:ident, $name:literal $(, $next:literal)?) => {
+        /// Does nothing at all, for a test.
+        #[derive(Deserialize, JsonSchema)]
+        struct $type {}
+        impl Tool for $type {
+            type Output = Nothing;
+            const SPEC: ToolSpec = ToolSpec::read($name, Phase::Discovery)$(.next(&[Next::to($next, "never")]))?;
+            async fn run(self, _: &Cx) -> Result<Nothing, ToolError> {
+                Ok(Nothing {})
+            }
+        }
+    };
+}
+
+tool!(Twin, "list_models");
+tool!(BadName, "List-Models");
+tool!(Dangling, "get_nothing", "get_what_nobody_has");
+
+struct Odd(&'static str, fn() -> Vec<&'static Entry>);
+
+impl ClientModule for Odd {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    fn about(&self) -> &'static str {
+        "a module for a test"
+    }
+    fn home(&self) -> &'static str {
+        "odd"
+    }
+    fn tools(&self) -> Vec<&'static Entry> {
+        (self.1)()
+    }
+}
+
+static EMPTY: Odd = Odd("empty", Vec::new);
+static TWIN: Odd = Odd("twin", || vec![const { &Entry::tool::<Twin>("odd::twin") }]);
+static BAD: Odd = Odd("bad", || vec![const { &Entry::tool::<BadName>("odd::bad") }]);
+static DANGLING: Odd = Odd("dangling", || vec![const { &Entry::tool::<Dangling>("odd::dangling") }]);
+
+#[test]
+fn the_catalogue_names_the_culprit_of_what_it_refuses() {
+    let refuse = |odd: &'static dyn ClientModule, with: &[&str]| {
+        let mut compiled = MODULES.to_vec();
+        compiled.push(odd);
+        let clients = with.iter().map(|c| (*c).to_owned()).collect();
+        Catalogue::new(&compiled, &Selection { clients, persona: Persona::PlatformAdmin }).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!([
+        refuse(&EMPTY, &["empty"]),
+        refuse(&TWIN, &["hub", "twin"]),
+        refuse(&BAD, &["bad"]),
+        refuse(&DANGLING, &["dangling"]),
+        refuse(&EMPTY, &["trainr"]),
+        refuse(&EMPTY, &["spark"]),
+    ].join("\n"), @"");
+}
+
+#[test]
+fn a_module_that_was_not_chosen_is_not_listed() {
+    let chosen = Selection { clients: vec!["trainer".into()], persona: Persona::PlatformAdmin };
+    let catalogue = Catalogue::new(MODULES, &chosen).unwrap();
+    assert!(catalogue.get("list_models").is_none());
+    assert!(catalogue.get("list_training_jobs").is_some());
+    let none = Catalogue::new(MODULES, &Selection { clients: vec!["nope".into()], persona: Persona::Readonly });
+    assert!(matches!(none, Err(CatalogueError::UnknownClient { .. })));
+}
