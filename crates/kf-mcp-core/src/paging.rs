@@ -80,10 +80,8 @@ impl Cursor {
         };
         match differs {
             None => Ok(cursor),
-            Some(how) => Err(
-                ToolError::argument("cursor", format!("belongs to another list: {how}"))
-                    .fix("repeat the arguments of the call that gave the cursor, or start without one"),
-            ),
+            Some(how) => Err(ToolError::argument("cursor", format!("belongs to another list: {how}"))
+                .fix("repeat the arguments of the call that gave the cursor, or start without one")),
         }
     }
 
@@ -166,7 +164,13 @@ impl Scan<'_> {
         let mut rows = Vec::new();
         for _ in 0..CHUNKS {
             let page = self.request(cx, &at, CHUNK).await?;
-            let take = filtered(page.items.iter().map(|item| &**item), at.offset, self.limit, &read, &mut rows);
+            let take = filtered(
+                page.items.iter().map(|item| &**item),
+                at.offset,
+                self.limit,
+                &read,
+                &mut rows,
+            );
             match (take, page.next) {
                 (Some(offset), _) => return Ok(unfinished(rows, |done| at.after(at.token.clone(), offset, done))),
                 (None, Some(token)) => at = at.after(Some(token), 0, 0),
@@ -254,7 +258,10 @@ mod tests {
         );
         let back = Cursor::resume(Some(&text), "list_things", "namespace `a`", "status=Failed").unwrap();
         assert_eq!((back.token.as_deref(), back.offset, back.seen), (Some("token=="), 7, 3));
-        assert_eq!(Cursor::resume(None, "l", "s", "f").unwrap(), Cursor::first("l", "s", "f"));
+        assert_eq!(
+            Cursor::resume(None, "l", "s", "f").unwrap(),
+            Cursor::first("l", "s", "f")
+        );
     }
 
     #[test]
@@ -270,7 +277,10 @@ mod tests {
             (&*long, "list_things", "namespace `a`", "", "not a `next_cursor`"),
         ] {
             let error = Cursor::resume(Some(given), list, scope, filter).unwrap_err();
-            assert_eq!((error.code, error.field.as_deref()), (ErrorCode::InvalidArgument, Some("cursor")));
+            assert_eq!(
+                (error.code, error.field.as_deref()),
+                (ErrorCode::InvalidArgument, Some("cursor"))
+            );
             assert!(error.answered.contains(said), "{}", error.answered);
         }
     }

@@ -56,8 +56,12 @@ pub(crate) fn value(metrics: &[Metric], metric: &str, strategy: &str) -> Option<
         "max" => &measured.max,
         _ => &measured.latest,
     };
-    // Older collectors fill only `latest`.
-    let chosen = if chosen.as_str().is_empty() { &measured.latest } else { chosen };
+    // Not every collector fills all three.
+    let chosen = if chosen.as_str().is_empty() {
+        &measured.latest
+    } else {
+        chosen
+    };
     number(&Value::String(chosen.0.clone()))
 }
 
@@ -94,7 +98,10 @@ pub(crate) fn agrees(ranked: &[(f64, &Trial)], katib: &str) -> Option<bool> {
     if katib.is_empty() {
         return None;
     }
-    let tie = ranked.iter().take_while(|(value, _)| value == best).any(|(_, t)| t.meta.name == katib);
+    let tie = ranked
+        .iter()
+        .take_while(|(value, _)| value == best)
+        .any(|(_, t)| t.meta.name == katib);
     Some(tie || trial.meta.name == katib)
 }
 
@@ -130,8 +137,14 @@ mod tests {
             trial("worse", 6, "Running", "0.3", "0.3"),
         ];
         assert_eq!(names(&trials, "min", Direction::Minimize), ["early", "late", "worse"]);
-        assert_eq!(names(&trials, "latest", Direction::Minimize), ["worse", "early", "late"]);
-        assert_eq!(names(&trials, "latest", Direction::Maximize), ["late", "early", "worse"]);
+        assert_eq!(
+            names(&trials, "latest", Direction::Minimize),
+            ["worse", "early", "late"]
+        );
+        assert_eq!(
+            names(&trials, "latest", Direction::Maximize),
+            ["late", "early", "worse"]
+        );
         assert!(ranked(&trials, "accuracy", "max", Direction::Maximize).is_empty());
     }
 
@@ -153,7 +166,10 @@ mod tests {
     fn the_strategy_is_the_named_one_or_follows_the_direction() {
         let objective = |kind: &str| Objective {
             kind: kind.into(),
-            strategies: serde_json::from_value(json!([{"name": "loss", "value": "latest"}, {"name": "odd", "value": "avg"}])).unwrap(),
+            strategies: serde_json::from_value(
+                json!([{"name": "loss", "value": "latest"}, {"name": "odd", "value": "avg"}]),
+            )
+            .unwrap(),
             ..Objective::default()
         };
         for (kind, metric, want) in [

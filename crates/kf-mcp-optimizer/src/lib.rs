@@ -47,7 +47,11 @@ mod tests {
             ..Selection::default()
         };
         let catalogue = Catalogue::new(&[&MODULE], &selection).unwrap();
-        for tool in ["list_optimization_jobs", "get_optimization_job", "get_best_hyperparameters"] {
+        for tool in [
+            "list_optimization_jobs",
+            "get_optimization_job",
+            "get_best_hyperparameters",
+        ] {
             let listed = catalogue.get(tool).unwrap();
             assert!((20..=300).contains(&listed.description.len()), "{}", listed.description);
         }

@@ -12,7 +12,8 @@ pub(crate) fn of_one(error: KubeError, name: &str, namespace: &str) -> ToolError
     let missing = error.is_not_found();
     let told = ToolError::from(error).asked(asked);
     if missing {
-        told.fix("check the name and the namespace").tool("list_optimization_jobs")
+        told.fix("check the name and the namespace")
+            .tool("list_optimization_jobs")
     } else {
         told
     }
@@ -22,7 +23,10 @@ pub(crate) fn of_one(error: KubeError, name: &str, namespace: &str) -> ToolError
 pub(crate) fn of_list(error: ToolError) -> ToolError {
     if error.code == ErrorCode::NotInstalled {
         let asked = error.asked.clone();
-        return ToolError { asked, ..katib_missing(String::new()) };
+        return ToolError {
+            asked,
+            ..katib_missing(String::new())
+        };
     }
     error
 }

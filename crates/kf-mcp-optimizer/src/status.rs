@@ -59,7 +59,11 @@ pub(crate) fn of(experiment: &Experiment) -> Told {
     }
     if let Some(restarting) = restarting {
         // Katib never takes this condition back, so it says something only until the experiment runs again.
-        let status = if counts.trials > 0 { Status::Running } else { Status::Created };
+        let status = if counts.trials > 0 {
+            Status::Running
+        } else {
+            Status::Created
+        };
         return told(status, Some("Restarting"), restarting);
     }
     let waiting = (counts.trials == 0).then_some("WaitingForSuggestions");
@@ -125,7 +129,9 @@ mod tests {
             .collect();
         let mut status = status;
         status["conditions"] = json!(conditions);
-        of(&Experiment::of(&json!({"spec": {"maxTrialCount": 4}, "status": status})))
+        of(&Experiment::of(
+            &json!({"spec": {"maxTrialCount": 4}, "status": status}),
+        ))
     }
 
     #[test]
@@ -133,9 +139,24 @@ mod tests {
         let (yes, no) = ("True", "False");
         for (conditions, counts, status, detail) in [
             (&[][..], json!({}), Status::Created, None),
-            (&[("Created", yes)], json!({}), Status::Created, Some("WaitingForSuggestions")),
-            (&[("Created", yes)], json!({"trials": 1, "trialsPending": 1}), Status::Created, None),
-            (&[("Created", yes), ("Running", yes)], json!({"trials": 2, "trialsRunning": 1}), Status::Running, None),
+            (
+                &[("Created", yes)],
+                json!({}),
+                Status::Created,
+                Some("WaitingForSuggestions"),
+            ),
+            (
+                &[("Created", yes)],
+                json!({"trials": 1, "trialsPending": 1}),
+                Status::Created,
+                None,
+            ),
+            (
+                &[("Created", yes), ("Running", yes)],
+                json!({"trials": 2, "trialsRunning": 1}),
+                Status::Running,
+                None,
+            ),
             (
                 &[("Created", yes), ("Running", yes)],
                 json!({"trials": 2, "trialsSucceeded": 2}),
@@ -148,16 +169,31 @@ mod tests {
                 Status::Running,
                 None,
             ),
-            (&[("Running", no), ("Succeeded", yes)], json!({}), Status::Complete, None),
+            (
+                &[("Running", no), ("Succeeded", yes)],
+                json!({}),
+                Status::Complete,
+                None,
+            ),
             (&[("Running", no), ("Failed", yes)], json!({}), Status::Failed, None),
-            (&[("Running", no), ("Restarting", yes)], json!({"trials": 4}), Status::Running, Some("Restarting")),
+            (
+                &[("Running", no), ("Restarting", yes)],
+                json!({"trials": 4}),
+                Status::Running,
+                Some("Restarting"),
+            ),
             (
                 &[("Restarting", yes), ("Running", yes)],
                 json!({"trials": 5, "trialsRunning": 1}),
                 Status::Running,
                 None,
             ),
-            (&[("Restarting", yes), ("Succeeded", yes)], json!({}), Status::Complete, None),
+            (
+                &[("Restarting", yes), ("Succeeded", yes)],
+                json!({}),
+                Status::Complete,
+                None,
+            ),
         ] {
             let told = experiment(conditions, counts.clone());
             assert_eq!((told.status, told.detail), (status, detail), "{conditions:?} {counts}");
@@ -168,10 +204,22 @@ mod tests {
     fn a_trial_is_what_its_most_telling_condition_says() {
         for (conditions, status) in [
             (json!([]), "Created"),
-            (json!([{"type": "Created", "status": "True"}, {"type": "Running", "status": "True"}]), "Running"),
-            (json!([{"type": "Running", "status": "False"}, {"type": "Succeeded", "status": "True"}]), "Succeeded"),
-            (json!([{"type": "Succeeded", "status": "False"}, {"type": "MetricsUnavailable", "status": "True"}]), "MetricsUnavailable"),
-            (json!([{"type": "EarlyStopped", "status": "True"}, {"type": "Succeeded", "status": "True"}]), "EarlyStopped"),
+            (
+                json!([{"type": "Created", "status": "True"}, {"type": "Running", "status": "True"}]),
+                "Running",
+            ),
+            (
+                json!([{"type": "Running", "status": "False"}, {"type": "Succeeded", "status": "True"}]),
+                "Succeeded",
+            ),
+            (
+                json!([{"type": "Succeeded", "status": "False"}, {"type": "MetricsUnavailable", "status": "True"}]),
+                "MetricsUnavailable",
+            ),
+            (
+                json!([{"type": "EarlyStopped", "status": "True"}, {"type": "Succeeded", "status": "True"}]),
+                "EarlyStopped",
+            ),
         ] {
             let trial = Trial::of(&json!({"status": {"conditions": conditions}}));
             assert_eq!(of_trial(&trial), status);

@@ -118,6 +118,11 @@ impl Sandbox {
         driver::spawn(&self.inner)
     }
 
+    /// The namespace that a new user looks at first.
+    pub fn default_namespace(&self) -> String {
+        self.namespace.to_string()
+    }
+
     /// The switchboard of faults.
     pub fn faults(&self) -> &Faults {
         &self.inner.faults

@@ -6,6 +6,13 @@
 
 use kf_mcp_core::ClientModule;
 
+mod capacity;
+mod devices;
+mod events;
+mod follow;
+mod loglines;
+mod pods;
+mod quantity;
 mod tools;
 
 /// The module for `--clients trainer`.

@@ -105,6 +105,11 @@ impl Tail {
         if in_key { "***".to_owned() } else { redact::secrets(&line) }
     }
 
+    /// Says that the log was longer than what was read of it.
+    pub(crate) fn cut(&mut self) {
+        self.dropped = Dropped::Size;
+    }
+
     /// How many lines were read.
     pub(crate) fn searched(&self) -> usize {
         self.searched

@@ -204,7 +204,6 @@ impl Kube {
         let params = PostParams {
             dry_run,
             field_manager: Some("kubeflow-mcp".into()),
-            ..PostParams::default()
         };
         let mut request = self.build(
             &asked,

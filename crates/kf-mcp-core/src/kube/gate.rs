@@ -35,7 +35,13 @@ pub struct Asked {
 impl Asked {
     /// A request that is about no object of a kind: it needs no declared access.
     pub(super) fn about(verb: &'static str, what: &str) -> Self {
-        Self { verb, group: String::new(), resource: what.into(), namespace: None, name: Some(String::new()) }
+        Self {
+            verb,
+            group: String::new(),
+            resource: what.into(),
+            namespace: None,
+            name: Some(String::new()),
+        }
     }
 
     /// The request in words: "list trainjobs in namespace `team-a`".

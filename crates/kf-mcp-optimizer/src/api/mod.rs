@@ -73,9 +73,17 @@ pub(crate) fn part<T: DeserializeOwned + Default>(object: &Value, pointer: &str,
 pub(crate) fn items<T: DeserializeOwned>(object: &Value, pointer: &str, notes: &mut Vec<String>) -> Vec<T> {
     let values: Vec<Value> = part(object, pointer, notes);
     let all = values.len();
-    let read: Vec<T> = values.into_iter().filter_map(|v| serde_json::from_value(v).ok()).collect();
+    let read: Vec<T> = values
+        .into_iter()
+        .filter_map(|v| serde_json::from_value(v).ok())
+        .collect();
     if read.len() < all {
-        notes.push(format!("{} of {} in {} not readable", all - read.len(), all, pointer[1..].replace('/', ".")));
+        notes.push(format!(
+            "{} of {} in {} not readable",
+            all - read.len(),
+            all,
+            pointer[1..].replace('/', ".")
+        ));
     }
     read
 }

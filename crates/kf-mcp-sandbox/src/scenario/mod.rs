@@ -13,8 +13,7 @@ use file::File;
 /// A world to start from.
 #[derive(Debug, Clone, Default)]
 pub struct Scenario {
-    /// Objects, with times already made absolute. Created in this order in a new store they get the uids with which
-    /// they refer to each other.
+    /// Objects, with times already made absolute, owners before what they own.
     pub objects: Vec<Value>,
     /// Requests that are refused, as `verb resource[/subresource][@namespace]` patterns; `*` matches anything.
     pub forbidden: Vec<String>,

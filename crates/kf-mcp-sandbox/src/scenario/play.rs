@@ -18,6 +18,9 @@ use crate::store::{Store, seconds, text};
 /// What the store's uids begin with; the twelve digits after it count the objects.
 const UID: &str = "5a9db0c5-0000-4000-8000-";
 
+/// What the uids of a scenario begin with: not the store's, so that new objects never get one of them.
+const OWN_UID: &str = "5a9db0c5-0000-4000-a000-";
+
 /// One thing that happened.
 enum Deed<'a> {
     Create(Value),
@@ -146,18 +149,37 @@ fn happen(store: &mut Store, story: &Story, turn: &Turn, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// All objects, with uids as a new store will count them out again when they are created in this order.
+/// All objects, owners before what they own. References to owners and subjects carry no uid: whoever stores them ties
+/// them to the objects of those names.
 fn collect(store: &Store) -> Vec<Value> {
     let mut objects: Vec<Value> =
         KINDS.iter().flat_map(|kind| store.list(kind, None)).map(|object| (**object).clone()).collect();
+    objects.sort_by_key(|object| match object["kind"].as_str() {
+        Some("Event") => 4,
+        _ if object["metadata"]["ownerReferences"].is_null() => 0,
+        Some("JobSet") => 1,
+        Some("Job") => 2,
+        _ => 3,
+    });
     let renumbered: HashMap<String, String> = objects
         .iter()
         .enumerate()
-        .map(|(index, object)| (text(object, "/metadata/uid"), format!("{UID}{:012x}", index + 1)))
+        .map(|(index, object)| (text(object, "/metadata/uid"), format!("{OWN_UID}{:012x}", index + 1)))
         .collect();
     for object in &mut objects {
         renumber(object, &renumbered);
         object["metadata"].as_object_mut().map(|meta| meta.remove("resourceVersion"));
+        let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+        for owner in owners.into_iter().flatten() {
+            owner.as_object_mut().map(|owner| owner.remove("uid"));
+        }
+        let subject = object.get_mut("involvedObject").and_then(Value::as_object_mut);
+        if let Some(subject) = subject {
+            subject.remove("resourceVersion");
+            if subject.get("uid").and_then(Value::as_str).is_some_and(|uid| uid.starts_with(OWN_UID)) {
+                subject.remove("uid");
+            }
+        }
     }
     objects
 }

@@ -1,1 +1,4 @@
 //! Tools of the monitoring phase.
+
+mod get_training_logs;
+mod why;

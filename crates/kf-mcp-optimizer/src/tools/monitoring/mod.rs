@@ -1,0 +1,3 @@
+//! What experiments have found.
+
+mod get_best_hyperparameters;

@@ -1,0 +1,157 @@
+//! Why a training job prints nothing: it has no pods, not this step, or its pod waits.
+
+use std::collections::BTreeMap;
+
+use kf_mcp_core::kube::resources::{EVENTS, TRAIN_JOBS};
+use kf_mcp_core::kube::{Condition, ListQuery, Meta};
+use kf_mcp_core::{Cx, ErrorCode, ToolError, text};
+use serde::Deserialize;
+
+use crate::events::{Event, newest_first};
+use crate::pods::{Pod, outside};
+
+/// A training job, as far as its state goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Job {
+    pub(super) metadata: Meta,
+    spec: JobSpec,
+    status: JobStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JobSpec {
+    suspend: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JobStatus {
+    conditions: Option<Vec<Condition>>,
+}
+
+impl Job {
+    /// Why the job has no pods.
+    fn no_pods(&self, now: jiff::Timestamp) -> String {
+        let conditions = self.status.conditions.as_deref().unwrap_or_default();
+        let holds = |kind: &str| conditions.iter().find(|c| c.kind == kind && c.is_true());
+        if let Some(end) = holds("Failed").or_else(|| holds("Complete")) {
+            let said = outside(&format!("{}: {}", end.reason, end.message));
+            return format!("the job is {} ({said}) and its pods are gone, and their logs with them", end.kind);
+        }
+        if self.spec.suspend == Some(true) || holds("Suspended").is_some() {
+            return "the job is suspended: suspending deletes its pods and their logs, and it gets new ones when it is resumed".into();
+        }
+        let age = self.metadata.creation_timestamp.map(|at| text::age(at, now));
+        let age = age.map(|age| format!(" (the job was created {age} ago)")).unwrap_or_default();
+        format!("the job has no pods yet{age}")
+    }
+}
+
+/// Reads the job behind a name: a job that does not exist is an error with advice.
+pub(super) async fn job(cx: &Cx, namespace: &str, name: &str) -> Result<Option<Job>, ToolError> {
+    match cx.kube().get::<Job>(&TRAIN_JOBS, Some(namespace), name).await {
+        Ok(job) => Ok(Some(job)),
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) if error.is_not_found() => Err(ToolError::from(error)
+            .fix("check the name and the namespace: list_training_jobs shows what there is")
+            .tool("list_training_jobs")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why a job has no pods; an error when there is no such job.
+pub(super) async fn no_pods(cx: &Cx, namespace: &str, name: &str) -> Result<String, ToolError> {
+    Ok(match job(cx, namespace, name).await? {
+        Some(job) => job.no_pods(cx.now()),
+        None => "there are no pods of such a job, and you may not read training jobs to see whether it exists".into(),
+    })
+}
+
+/// How many steps are named.
+const MOST: usize = 20;
+
+/// Why a job has not this step: it comes later, else it is an error with the steps that there are.
+pub(super) fn no_step(
+    name: &str,
+    step: &str,
+    steps: &BTreeMap<String, &Pod>,
+    launched: bool,
+) -> Result<String, ToolError> {
+    let mut told: Vec<String> =
+        steps.iter().take(MOST).map(|(step, pod)| format!("{step} ({})", pod.phrase())).collect();
+    if steps.len() > MOST {
+        told.push(format!("… {} in all", steps.len()));
+    }
+    let told = told.join(", ");
+    let is_node = step.strip_prefix("node-").is_some_and(|rank| rank.parse::<u32>().is_ok());
+    if is_node && !steps.keys().any(|step| step.starts_with("node-")) {
+        return Ok(format!("the nodes have not started: they come after the initializers. Steps so far: {told}"));
+    }
+    if launched && step == "node-0" {
+        return Ok(format!("the launcher has not started: it comes after the other nodes. Steps so far: {told}"));
+    }
+    let asked = format!("find step `{step}` of training job `{name}`");
+    Err(ToolError::new(ErrorCode::NotFound, asked, "the job has no such step").fix(format!("steps: {told}")))
+}
+
+/// The reason, with what the newest warning about the pod adds to it.
+pub(super) async fn with_event(cx: &Cx, namespace: &str, pod: &str, reason: String) -> String {
+    let query = ListQuery {
+        fields: Some(format!("involvedObject.name={pod}")),
+        limit: Some(100),
+        ..ListQuery::default()
+    };
+    let Ok(page) = cx.kube().list(&EVENTS, Some(namespace), &query).await else {
+        return reason;
+    };
+    let newest = newest_first(page.decode::<Event>().0);
+    let Some((event, count)) = newest.into_iter().find(|(event, _)| event.is_warning()) else {
+        return reason;
+    };
+    let said = outside(&event.message);
+    if reason.contains(&said) {
+        return reason;
+    }
+    let when = event.time().map(|at| format!(", {} ago", text::age(at, cx.now()))).unwrap_or_default();
+    format!("{reason}; event {} ({count} times{when}): {said}", outside(&event.reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_job_without_pods_says_why() {
+        let now = "2026-01-01T00:00:30Z".parse().unwrap();
+        for (job, why) in [
+            (json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}), "no pods yet (the job was created 30s ago)"),
+            (json!({"spec": {"suspend": true}, "status": {"conditions": null}}), "is suspended"),
+            (json!({"status": {"conditions": [{"type": "Suspended", "status": "False"}]}}), "no pods yet"),
+            (
+                json!({"spec": {"suspend": true}, "status": {"conditions": [
+                    {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too late"}]}}),
+                "is Failed (DeadlineExceeded: too late)",
+            ),
+        ] {
+            let decoded: Job = serde_json::from_value(job).unwrap();
+            assert!(decoded.no_pods(now).contains(why), "{why}: {}", decoded.no_pods(now));
+        }
+    }
+
+    #[test]
+    fn a_step_that_comes_later_is_told_from_one_that_never_will() {
+        let pod: Pod = serde_json::from_value(json!({"status": {"phase": "Running"}})).unwrap();
+        let steps = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), &pod)).collect::<BTreeMap<_, _>>();
+        let initializing = steps(&["dataset-initializer"]);
+        assert!(no_step("j", "node-0", &initializing, false).unwrap().ends_with("so far: dataset-initializer (Running)"));
+        assert!(no_step("j", "node-0", &steps(&["node-1"]), true).unwrap().starts_with("the launcher"));
+        for (step, launched) in [("node-9", true), ("node-x", false), ("model-initializer", false)] {
+            let error = no_step("j", step, &steps(&["node-0", "node-1"]), launched).unwrap_err();
+            assert_eq!((error.code, error.fix.as_str()), (ErrorCode::NotFound, "steps: node-0 (Running), node-1 (Running)"));
+        }
+    }
+}

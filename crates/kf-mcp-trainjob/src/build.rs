@@ -1,0 +1,159 @@
+//! [`Submission`]: the body of a new training job.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::API_VERSION;
+use crate::runtime::RuntimeScope;
+
+/// Our entry among a job's runtime patches. Each manager has one, and its name must be a domain with a path.
+pub const PATCH_MANAGER: &str = "mcp.kubeflow.org/kubeflow-mcp";
+/// The label of everything that we create, the same as the peer's.
+pub const MANAGED_BY_LABEL: &str = "kubeflow-mcp/managed-by";
+/// Its value.
+pub const MANAGED_BY_VALUE: &str = "mcp";
+/// The label that says for whom we created it.
+pub const CALLER_LABEL: &str = "kubeflow-mcp/caller";
+/// The annotation that says by which plan we created it.
+pub const PLAN_ANNOTATION: &str = "kubeflow-mcp/plan-id";
+
+/// The runtime of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeRef {
+    /// Its name.
+    pub name: String,
+    /// Its scope.
+    pub scope: RuntimeScope,
+}
+
+/// What the pods of the training get beside what their runtime says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodOptions {
+    /// Labels of the nodes they may run on.
+    pub node_selector: Map<String, Value>,
+    /// Taints they bear.
+    pub tolerations: Vec<Map<String, Value>>,
+    /// Where they would rather run.
+    pub affinity: Map<String, Value>,
+    /// Volumes of the pods.
+    pub volumes: Vec<Map<String, Value>>,
+    /// Where the training container has them.
+    pub volume_mounts: Vec<Map<String, Value>>,
+    /// As whom they run.
+    pub service_account_name: Option<String>,
+    /// Secrets for pulling their images.
+    pub image_pull_secrets: Vec<Map<String, Value>>,
+}
+
+impl PodOptions {
+    /// The pod part of a runtime patch, none when nothing is asked for.
+    fn pod_spec(&self) -> Option<Value> {
+        let mut spec = Map::new();
+        let mut put = |name: &str, value: Value| {
+            let empty = match &value {
+                Value::Array(items) => items.is_empty(),
+                Value::Object(map) => map.is_empty(),
+                other => other.is_null(),
+            };
+            if !empty {
+                spec.insert(name.to_owned(), value);
+            }
+        };
+        put("nodeSelector", json!(self.node_selector));
+        put("tolerations", json!(self.tolerations));
+        put("affinity", json!(self.affinity));
+        put("volumes", json!(self.volumes));
+        put("serviceAccountName", json!(self.service_account_name));
+        put("imagePullSecrets", json!(self.image_pull_secrets));
+        if !self.volume_mounts.is_empty() {
+            put("containers", json!([{"name": "node", "volumeMounts": self.volume_mounts}]));
+        }
+        (!spec.is_empty()).then_some(Value::Object(spec))
+    }
+}
+
+/// A job that runs a container of the user's on the nodes of a runtime.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its runtime.
+    pub runtime: RuntimeRef,
+    /// The image.
+    pub image: String,
+    /// The command, empty for the image's own.
+    pub command: Vec<String>,
+    /// The arguments.
+    pub args: Vec<String>,
+    /// The variables, each as Kubernetes writes it.
+    pub env: Vec<Value>,
+    /// How many nodes. Always sent: without `spec.trainer` the nodes would not be told of each other.
+    pub num_nodes: u32,
+    /// What each node asks for, as limits and requests alike.
+    pub resources: BTreeMap<String, String>,
+    /// Processes on each node, where Trainer shall not derive them.
+    pub num_proc_per_node: Option<u32>,
+    /// What the pods get.
+    pub pods: PodOptions,
+    /// The parts of the runtime whose pods get it.
+    pub parts: Vec<String>,
+    /// Labels of the job. They do not reach its pods.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the job.
+    pub annotations: BTreeMap<String, String>,
+    /// After how many seconds the job is ended.
+    pub active_deadline_seconds: Option<i64>,
+    /// Whether the job waits to be resumed.
+    pub suspend: bool,
+}
+
+impl Submission {
+    /// The body for the API server. Quantities are texts, as Kubernetes writes them.
+    pub fn body(&self) -> Value {
+        let mut trainer = json!({"image": self.image, "numNodes": self.num_nodes});
+        if !self.command.is_empty() {
+            trainer["command"] = json!(self.command);
+        }
+        if !self.args.is_empty() {
+            trainer["args"] = json!(self.args);
+        }
+        if !self.env.is_empty() {
+            trainer["env"] = json!(self.env);
+        }
+        if !self.resources.is_empty() {
+            trainer["resourcesPerNode"] = json!({"limits": self.resources, "requests": self.resources});
+        }
+        if let Some(processes) = self.num_proc_per_node {
+            trainer["numProcPerNode"] = json!(processes);
+        }
+        let mut spec = json!({
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": self.runtime.scope.kind(), "name": self.runtime.name},
+            "trainer": trainer,
+        });
+        if let Some(pod) = self.pods.pod_spec() {
+            let parts: Vec<Value> =
+                self.parts.iter().map(|part| json!({"name": part, "template": {"spec": {"template": {"spec": pod}}}})).collect();
+            spec["runtimePatches"] = json!([{
+                "manager": PATCH_MANAGER,
+                "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": parts}}},
+            }]);
+        }
+        if let Some(seconds) = self.active_deadline_seconds {
+            spec["activeDeadlineSeconds"] = json!(seconds);
+        }
+        if self.suspend {
+            spec["suspend"] = json!(true);
+        }
+        let mut metadata = json!({"name": self.name, "namespace": self.namespace});
+        if !self.labels.is_empty() {
+            metadata["labels"] = json!(self.labels);
+        }
+        if !self.annotations.is_empty() {
+            metadata["annotations"] = json!(self.annotations);
+        }
+        json!({"apiVersion": API_VERSION, "kind": "TrainJob", "metadata": metadata, "spec": spec})
+    }
+}
