@@ -11,6 +11,8 @@ mod outline;
 mod refusal;
 mod status;
 mod tools;
+#[cfg(test)]
+mod adhoc;
 
 /// The module for `--clients optimizer`.
 pub static MODULE: Optimizer = Optimizer;

@@ -30,12 +30,25 @@ impl Clock {
 
     /// A clock that starts now and runs at a multiple of real time: 60 is a minute per second.
     pub fn real(speed: f64) -> Self {
-        Self::with(Timestamp::now(), if speed.is_finite() { speed.clamp(0.001, 1e6) } else { 1.0 })
+        Self::with(
+            Timestamp::now(),
+            if speed.is_finite() {
+                speed.clamp(0.001, 1e6)
+            } else {
+                1.0
+            },
+        )
     }
 
     fn with(start: Timestamp, speed: f64) -> Self {
         let (ticks, _) = watch::channel(());
-        Self(Arc::new(Face { start, origin: Instant::now(), speed, moved: Mutex::default(), ticks }))
+        Self(Arc::new(Face {
+            start,
+            origin: Instant::now(),
+            speed,
+            moved: Mutex::default(),
+            ticks,
+        }))
     }
 
     /// The time now.
@@ -90,7 +103,8 @@ impl Clock {
     pub(crate) async fn delay(&self, by: Duration) {
         if self.is_manual() {
             let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-            self.until(Some(self.now().saturating_add(by).unwrap_or(Timestamp::MAX))).await;
+            self.until(Some(self.now().saturating_add(by).unwrap_or(Timestamp::MAX)))
+                .await;
         } else {
             tokio::time::sleep(by).await;
         }

@@ -13,7 +13,9 @@ pub(crate) fn advance(inner: &Inner, by: SignedDuration) {
     loop {
         let now = inner.clock.now();
         // a controller that is due now and has nothing to do must not hold up the time
-        let least = now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX);
+        let least = now
+            .saturating_add(SignedDuration::from_millis(1))
+            .unwrap_or(Timestamp::MAX);
         let next = inner.settle().map_or(target, |due| due.max(least).min(target));
         if now >= target {
             return;
@@ -34,7 +36,10 @@ pub(crate) fn spawn(inner: &Arc<Inner>) -> JoinHandle<()> {
             let due = inner.settle();
             drop(inner);
             // a due moment that does not move on is looked at again only after a while
-            let least = clock.now().saturating_add(SignedDuration::from_millis(50)).unwrap_or(Timestamp::MAX);
+            let least = clock
+                .now()
+                .saturating_add(SignedDuration::from_millis(50))
+                .unwrap_or(Timestamp::MAX);
             tokio::select! {
                 changed = ticks.changed() => if changed.is_err() { return },
                 () = clock.until(due.map(|due| due.max(least))) => {}

@@ -1,5 +1,6 @@
 //! What can go wrong on purpose: faults that tests and scenarios switch on and off at run time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +41,24 @@ struct Rule {
 
 /// The switchboard of a sandbox's faults. Clones are the same board.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Vec<Rule>>>);
+pub struct Faults(Arc<Board>);
+
+#[derive(Debug, Default)]
+struct Board {
+    rules: Mutex<Vec<Rule>>,
+    /// How many answers are being held back.
+    waiting: AtomicUsize,
+}
+
+/// One answer that is held back; counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting(Faults);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Faults {
     /// Switches a fault on for all requests that match `on` (`verb resource[.group][/subresource][@namespace]`).
@@ -58,12 +76,28 @@ impl Faults {
         self.rules(Vec::clear);
     }
 
+    /// How many answers [`Fault::Slow`] is holding back now: for tests that move the clock once a request is under way.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn wait(&self) -> Waiting {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(self.clone())
+    }
+
     fn push(&self, on: &str, left: Option<u32>, fault: Fault) {
-        self.rules(|rules| rules.push(Rule { on: Pattern::new(on), left, fault }));
+        self.rules(|rules| {
+            rules.push(Rule {
+                on: Pattern::new(on),
+                left,
+                fault,
+            })
+        });
     }
 
     fn rules<T>(&self, work: impl FnOnce(&mut Vec<Rule>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.0.rules.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The faults that a request meets; each counts it as one of its times.
@@ -104,7 +138,13 @@ mod tests {
     fn a_fault_with_a_count_wears_out_on_what_it_concerns() {
         let faults = Faults::default();
         faults.next(1, "* trainjobs", Fault::Conflict);
-        let asked = |verb| Asked { verb, group: "", resource: "trainjobs", subresource: "", namespace: None };
+        let asked = |verb| Asked {
+            verb,
+            group: "",
+            resource: "trainjobs",
+            subresource: "",
+            namespace: None,
+        };
         assert!(faults.hit(&asked("list")).is_empty());
         assert_eq!(faults.hit(&asked("patch")), [Fault::Conflict]);
         assert!(faults.hit(&asked("patch")).is_empty());

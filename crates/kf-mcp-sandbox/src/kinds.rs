@@ -27,7 +27,15 @@ const fn kind(
     namespaced: bool,
     status: bool,
 ) -> Kind {
-    Kind { group, version, kind, plural, short: &[], namespaced, status }
+    Kind {
+        group,
+        version,
+        kind,
+        plural,
+        short: &[],
+        namespaced,
+        status,
+    }
 }
 
 impl Kind {
@@ -38,12 +46,20 @@ impl Kind {
 
     /// `group/version`, or the bare version in the core group.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
     /// `plural.group`, as Kubernetes names a resource in messages; the bare plural in the core group.
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+        if self.group.is_empty() {
+            self.plural.to_owned()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 
     /// Whether only a CustomResourceDefinition makes the server know this kind.
@@ -53,7 +69,9 @@ impl Kind {
 
     /// The kind behind a URL's group, version and plural.
     pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|k| k.group == group && k.version == version && k.plural == plural)
+        KINDS
+            .iter()
+            .find(|k| k.group == group && k.version == version && k.plural == plural)
     }
 
     /// The kind of an object by its `apiVersion` and `kind`.
@@ -85,12 +103,33 @@ pub static KINDS: &[Kind] = &[
     kind("", "v1", "ResourceQuota", "resourcequotas", true, true).short(&["quota"]),
     kind("apps", "v1", "Deployment", "deployments", true, true).short(&["deploy"]),
     kind("batch", "v1", "Job", "jobs", true, true),
-    kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, true)
-        .short(&["crd", "crds"]),
+    kind(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        false,
+        true,
+    )
+    .short(&["crd", "crds"]),
     kind("jobset.x-k8s.io", "v1alpha2", "JobSet", "jobsets", true, true),
     kind("trainer.kubeflow.org", "v1alpha1", "TrainJob", "trainjobs", true, true),
-    kind("trainer.kubeflow.org", "v1alpha1", "TrainingRuntime", "trainingruntimes", true, false),
-    kind("trainer.kubeflow.org", "v1alpha1", "ClusterTrainingRuntime", "clustertrainingruntimes", false, false),
+    kind(
+        "trainer.kubeflow.org",
+        "v1alpha1",
+        "TrainingRuntime",
+        "trainingruntimes",
+        true,
+        false,
+    ),
+    kind(
+        "trainer.kubeflow.org",
+        "v1alpha1",
+        "ClusterTrainingRuntime",
+        "clustertrainingruntimes",
+        false,
+        false,
+    ),
     kind("kubeflow.org", "v1beta1", "Experiment", "experiments", true, true),
     kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
     kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),

@@ -77,7 +77,12 @@ impl Sandbox {
         let store = load::store(scenario.objects, now);
         let (ticks, _) = watch::channel(store.version());
         let inner = Arc::new(Inner {
-            state: Mutex::new(State { store, registry: scenario.registry, names: 0, due: None }),
+            state: Mutex::new(State {
+                store,
+                registry: scenario.registry,
+                names: 0,
+                due: None,
+            }),
             clock,
             faults: Faults::default(),
             ticks,
@@ -156,7 +161,8 @@ impl Sandbox {
     /// A direct look at an object.
     pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         let kind = Kind::named(kind)?;
-        self.inner.with(|state, _| state.store.get(kind, namespace, name).map(|object| (**object).clone()))
+        self.inner
+            .with(|state, _| state.store.get(kind, namespace, name).map(|object| (**object).clone()))
     }
 
     /// Serves the API over HTTP until `shutdown` is done.

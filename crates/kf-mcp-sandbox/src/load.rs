@@ -14,13 +14,26 @@ const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kub
 /// The namespace that clients begin in: the first with a TrainJob in it, or `default`.
 pub(crate) fn namespace(scenario: &Scenario) -> String {
     let mut jobs = scenario.objects.iter().filter(|object| object["kind"] == "TrainJob");
-    let namespace = jobs.next().map(|job| text(job, "/metadata/namespace")).unwrap_or_default();
-    if namespace.is_empty() { "default".to_owned() } else { namespace }
+    let namespace = jobs
+        .next()
+        .map(|job| text(job, "/metadata/namespace"))
+        .unwrap_or_default();
+    if namespace.is_empty() {
+        "default".to_owned()
+    } else {
+        namespace
+    }
 }
 
 /// Stores objects, with the namespaces they need, and ties those that name an owner without its uid to it.
 pub(crate) fn store(objects: Vec<Value>, now: Timestamp) -> Store {
     let mut store = Store::new();
+    // what nobody tells the age of is as old as the cluster
+    let born = objects
+        .iter()
+        .filter_map(|object| text(object, "/metadata/creationTimestamp").parse().ok())
+        .min();
+    let now = born.map_or(now, |born: Timestamp| born.min(now));
     let (namespaces, others): (Vec<Value>, Vec<Value>) =
         objects.into_iter().partition(|object| object["kind"] == "Namespace");
     for object in namespaces {
@@ -42,7 +55,13 @@ pub(crate) fn store(objects: Vec<Value>, now: Timestamp) -> Store {
         tie(&store, &namespace, &mut object);
         defaults(kind, &name, &mut object);
         if let Err(error) = store.create(kind, object, now) {
-            tracing::warn!(kind = kind.kind, namespace, name, ?error, "the scenario has an object twice");
+            tracing::warn!(
+                kind = kind.kind,
+                namespace,
+                name,
+                ?error,
+                "the scenario has an object twice"
+            );
         }
     }
     store
@@ -66,13 +85,21 @@ fn tie(store: &Store, namespace: &str, object: &mut Value) {
         let kind = Kind::of(&text(reference, "/apiVersion"), &text(reference, "/kind"))?;
         Some(store.get(kind, namespace, &text(reference, "/name"))?["metadata"]["uid"].clone())
     };
-    let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
-    for owner in owners.into_iter().flatten().filter(|owner| text(owner, "/uid").is_empty()) {
+    let owners = object
+        .pointer_mut("/metadata/ownerReferences")
+        .and_then(Value::as_array_mut);
+    for owner in owners
+        .into_iter()
+        .flatten()
+        .filter(|owner| text(owner, "/uid").is_empty())
+    {
         if let Some(uid) = uid(owner) {
             owner["uid"] = uid;
         }
     }
-    if let Some(subject) = object.get_mut("involvedObject").filter(|subject| text(subject, "/uid").is_empty())
+    if let Some(subject) = object
+        .get_mut("involvedObject")
+        .filter(|subject| text(subject, "/uid").is_empty())
         && let Some(uid) = uid(subject)
     {
         subject["uid"] = uid;

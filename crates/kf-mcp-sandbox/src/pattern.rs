@@ -29,7 +29,10 @@ pub struct Pattern {
 impl Pattern {
     /// Reads a pattern. There are no bad ones: a pattern that makes no sense matches nothing.
     pub fn new(text: &str) -> Self {
-        let (verb, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), "*"));
+        let (verb, rest) = text
+            .trim()
+            .split_once(char::is_whitespace)
+            .unwrap_or((text.trim(), "*"));
         let (rest, namespace) = match rest.trim().split_once('@') {
             Some((rest, namespace)) => (rest, Some(namespace.to_owned())),
             None => (rest.trim(), None),
@@ -42,7 +45,13 @@ impl Pattern {
             Some((resource, group)) => (resource, Some(group.to_owned())),
             None => (rest, None),
         };
-        Self { verb: verb.to_owned(), resource: resource.to_owned(), group, subresource, namespace }
+        Self {
+            verb: verb.to_owned(),
+            resource: resource.to_owned(),
+            group,
+            subresource,
+            namespace,
+        }
     }
 
     /// Whether the pattern means this request. A `*` in the request (as an access review may ask) meets every rule.
@@ -69,8 +78,13 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_they_say() {
-        let logs =
-            Asked { verb: "get", group: "", resource: "pods", subresource: "log", namespace: Some("team-a") };
+        let logs = Asked {
+            verb: "get",
+            group: "",
+            resource: "pods",
+            subresource: "log",
+            namespace: Some("team-a"),
+        };
         for (pattern, matches) in [
             ("get pods", false),
             ("get pods/log", true),

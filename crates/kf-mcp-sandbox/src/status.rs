@@ -20,7 +20,13 @@ pub struct Status {
 impl Status {
     /// An answer with a code, a reason and a message.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, resume: None }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            details: None,
+            resume: None,
+        }
     }
 
     /// Adds `details`.

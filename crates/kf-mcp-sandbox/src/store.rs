@@ -2,7 +2,7 @@
 //!
 //! Pure and synchronous: time comes in as an argument, and nothing here knows HTTP or a controller.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -38,8 +38,16 @@ pub struct Key {
 impl Key {
     /// The key of one object.
     pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
-        let namespace = if kind.namespaced { namespace.to_owned() } else { String::new() };
-        Self { resource: kind.qualified(), namespace, name: name.to_owned() }
+        let namespace = if kind.namespaced {
+            namespace.to_owned()
+        } else {
+            String::new()
+        };
+        Self {
+            resource: kind.qualified(),
+            namespace,
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -88,6 +96,8 @@ pub struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     history: VecDeque<Change>,
     version: u64,
+    /// Which objects name a uid as their owner, so that a deletion need not look at everything.
+    owned: HashMap<String, BTreeSet<Key>>,
     /// The newest version that the history has forgotten.
     forgotten: u64,
     uids: u64,
@@ -96,7 +106,11 @@ pub struct Store {
 impl Store {
     /// An empty store.
     pub fn new() -> Self {
-        Self { version: 1000, forgotten: 1000, ..Self::default() }
+        Self {
+            version: 1000,
+            forgotten: 1000,
+            ..Self::default()
+        }
     }
 
     /// The oldest version from which [`Store::changes_since`] can still answer.
@@ -133,9 +147,17 @@ impl Store {
         after: Option<(&str, &str)>,
     ) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
         let resource = kind.qualified();
-        let only = if kind.namespaced { namespace.map(str::to_owned) } else { None };
+        let only = if kind.namespaced {
+            namespace.map(str::to_owned)
+        } else {
+            None
+        };
         let from = match after {
-            Some((ns, name)) => Key { resource: resource.clone(), namespace: ns.to_owned(), name: name.to_owned() },
+            Some((ns, name)) => Key {
+                resource: resource.clone(),
+                namespace: ns.to_owned(),
+                name: name.to_owned(),
+            },
             None => Key {
                 resource: resource.clone(),
                 namespace: only.clone().unwrap_or_default(),
@@ -174,7 +196,11 @@ impl Store {
 
     /// What [`Store::create`] would store, without storing it: a dry run. There is no resourceVersion.
     pub fn preview_create(&self, kind: &Kind, mut object: Value, now: Timestamp) -> Result<Value, StoreError> {
-        let key = Key::new(kind, &text(&object, "/metadata/namespace"), &text(&object, "/metadata/name"));
+        let key = Key::new(
+            kind,
+            &text(&object, "/metadata/namespace"),
+            &text(&object, "/metadata/name"),
+        );
         if self.objects.contains_key(&key) {
             return Err(StoreError::AlreadyExists);
         }
@@ -235,13 +261,12 @@ impl Store {
         Ok(self.record(version, Event::Modified, key, Arc::new(object), Some(before)))
     }
 
-    fn plan(
-        &self,
-        kind: &Kind,
-        mut object: Value,
-        status_only: bool,
-    ) -> Result<(Key, Arc<Value>, Value), StoreError> {
-        let key = Key::new(kind, &text(&object, "/metadata/namespace"), &text(&object, "/metadata/name"));
+    fn plan(&self, kind: &Kind, mut object: Value, status_only: bool) -> Result<(Key, Arc<Value>, Value), StoreError> {
+        let key = Key::new(
+            kind,
+            &text(&object, "/metadata/namespace"),
+            &text(&object, "/metadata/name"),
+        );
         let before = Arc::clone(self.objects.get(&key).ok_or(StoreError::NotFound)?);
         let given = text(&object, "/metadata/resourceVersion");
         if !given.is_empty() && given != text(&before, "/metadata/resourceVersion") {
@@ -290,14 +315,15 @@ impl Store {
         let version = self.bump();
         let gone = self.record(version, Event::Deleted, key, Arc::clone(&object), None);
         let uid = text(&object, "/metadata/uid");
-        let owned: Vec<(Key, Arc<Value>)> = self
-            .objects
-            .iter()
-            .filter(|(_, o)| owners(o).any(|owner| owner["uid"] == json!(uid)))
-            .map(|(k, o)| (k.clone(), Arc::clone(o)))
-            .collect();
-        for (key, object) in owned {
-            let Some(kind) = Kind::of(&text(&object, "/apiVersion"), &text(&object, "/kind")) else { continue };
+        let owned: Vec<Key> = self.owned.get(&uid).into_iter().flatten().cloned().collect();
+        for key in owned {
+            // gone already, if another owner took it along
+            let Some(object) = self.objects.get(&key).map(Arc::clone) else {
+                continue;
+            };
+            let Some(kind) = Kind::of(&text(&object, "/apiVersion"), &text(&object, "/kind")) else {
+                continue;
+            };
             if orphan {
                 let mut freed = (*object).clone();
                 let left: Vec<Value> = owners(&object).filter(|o| o["uid"] != json!(uid)).cloned().collect();
@@ -338,12 +364,32 @@ impl Store {
         object: Arc<Value>,
         before: Option<Arc<Value>>,
     ) -> Arc<Value> {
+        let old = if event == Event::Deleted {
+            Some(&object)
+        } else {
+            before.as_ref()
+        };
+        for uid in old
+            .into_iter()
+            .flat_map(|old| owners(old))
+            .filter_map(|owner| owner["uid"].as_str())
+        {
+            if let Some(keys) = self.owned.get_mut(uid) {
+                keys.remove(&key);
+                if keys.is_empty() {
+                    self.owned.remove(uid);
+                }
+            }
+        }
         let object = if event == Event::Deleted {
             let mut last = (*object).clone();
             metadata(&mut last).insert("resourceVersion".into(), json!(version.to_string()));
             Arc::new(last)
         } else {
             self.objects.insert(key.clone(), Arc::clone(&object));
+            for uid in owners(&object).filter_map(|owner| owner["uid"].as_str()) {
+                self.owned.entry(uid.to_owned()).or_default().insert(key.clone());
+            }
             object
         };
         if self.history.len() >= HISTORY
@@ -351,7 +397,13 @@ impl Store {
         {
             self.forgotten = oldest.version;
         }
-        self.history.push_back(Change { version, event, key, object: Arc::clone(&object), before });
+        self.history.push_back(Change {
+            version,
+            event,
+            key,
+            object: Arc::clone(&object),
+            before,
+        });
         object
     }
 }
@@ -371,7 +423,11 @@ fn identify(kind: &Kind, object: &mut Value, uid: &str, now: Timestamp) {
 
 /// A string inside an object by JSON pointer, empty when it is not there.
 pub fn text(object: &Value, pointer: &str) -> String {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The `metadata` map of an object, made when it is missing.
@@ -478,11 +534,16 @@ mod tests {
         let mut other = object("d");
         other["metadata"]["namespace"] = json!("team-b");
         store.create(job(), other, Timestamp::UNIX_EPOCH).unwrap();
-        let names = |it: &mut dyn Iterator<Item = &Arc<Value>>| {
-            it.map(|o| text(o, "/metadata/name")).collect::<Vec<_>>()
-        };
+        let names =
+            |it: &mut dyn Iterator<Item = &Arc<Value>>| it.map(|o| text(o, "/metadata/name")).collect::<Vec<_>>();
         assert_eq!(names(&mut store.list(job(), Some("team-a"))), ["a", "b", "c"]);
-        assert_eq!(names(&mut store.list_after(job(), Some("team-a"), Some(("team-a", "b")))), ["c"]);
-        assert_eq!(names(&mut store.list_after(job(), None, Some(("team-a", "b")))), ["c", "d"]);
+        assert_eq!(
+            names(&mut store.list_after(job(), Some("team-a"), Some(("team-a", "b")))),
+            ["c"]
+        );
+        assert_eq!(
+            names(&mut store.list_after(job(), None, Some(("team-a", "b")))),
+            ["c", "d"]
+        );
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Event {
-    metadata: Meta,
+    pub(crate) metadata: Meta,
     pub(crate) involved_object: Involved,
     #[serde(rename = "type")]
     pub(crate) kind: String,

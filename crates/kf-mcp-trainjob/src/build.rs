@@ -67,7 +67,10 @@ impl PodOptions {
         put("serviceAccountName", json!(self.service_account_name));
         put("imagePullSecrets", json!(self.image_pull_secrets));
         if !self.volume_mounts.is_empty() {
-            put("containers", json!([{"name": "node", "volumeMounts": self.volume_mounts}]));
+            put(
+                "containers",
+                json!([{"name": "node", "volumeMounts": self.volume_mounts}]),
+            );
         }
         (!spec.is_empty()).then_some(Value::Object(spec))
     }
@@ -134,8 +137,11 @@ impl Submission {
             "trainer": trainer,
         });
         if let Some(pod) = self.pods.pod_spec() {
-            let parts: Vec<Value> =
-                self.parts.iter().map(|part| json!({"name": part, "template": {"spec": {"template": {"spec": pod}}}})).collect();
+            let parts: Vec<Value> = self
+                .parts
+                .iter()
+                .map(|part| json!({"name": part, "template": {"spec": {"template": {"spec": pod}}}}))
+                .collect();
             spec["runtimePatches"] = json!([{
                 "manager": PATCH_MANAGER,
                 "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": parts}}},

@@ -278,7 +278,11 @@ impl TrainJob {
     /// Whether the job fetches a dataset or model before it trains, which it does on a volume of its own.
     pub fn has_initializers(&self) -> bool {
         self.spec.initializer.is_some()
-            || self.status.jobs_status.iter().any(|part| part.name.ends_with("-initializer"))
+            || self
+                .status
+                .jobs_status
+                .iter()
+                .any(|part| part.name.ends_with("-initializer"))
     }
 
     /// Whether the job has a launcher, as MPI jobs do.
@@ -308,7 +312,8 @@ mod tests {
         let (job, note) = TrainJob::read(&odd.to_string());
         assert_eq!(job.metadata.name, "a");
         assert!(note.unwrap().starts_with("spec is not readable"));
-        let (job, note) = TrainJob::read(r#"{"metadata": {"name": "b", "labels": {"a": 1}}, "spec": {"runtimeRef": {"name": "r"}}}"#);
+        let (job, note) =
+            TrainJob::read(r#"{"metadata": {"name": "b", "labels": {"a": 1}}, "spec": {"runtimeRef": {"name": "r"}}}"#);
         assert_eq!((job.metadata.name.as_str(), note.is_some()), ("b", true));
         assert!(TrainJob::read("nonsense").1.is_some());
     }

@@ -16,7 +16,8 @@ mod status;
 mod syntax;
 
 pub use build::{
-    CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PATCH_MANAGER, PLAN_ANNOTATION, PodOptions, RuntimeRef, Submission,
+    CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PATCH_MANAGER, PLAN_ANNOTATION, PodOptions, RuntimeRef,
+    Submission,
 };
 pub use job::{
     Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Progress, ProgressMetric, Resources,

@@ -25,7 +25,9 @@ impl JobName {
         let good = name.len() <= MOST
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+            && name
+                .bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
         if good {
             return Ok(Self(name));
         }
@@ -108,7 +110,11 @@ pub fn generated_name(image: &str, seed: &str, most: usize) -> String {
     }
     name.truncate(most.saturating_sub(seed.len() + 1).min(30));
     let name = name.trim_end_matches('-');
-    if name.is_empty() { format!("job-{seed}") } else { format!("{name}-{seed}") }
+    if name.is_empty() {
+        format!("job-{seed}")
+    } else {
+        format!("{name}-{seed}")
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +139,11 @@ mod tests {
             let parts: Vec<_> = parts
                 .iter()
                 .map(|part| {
-                    let labels = if *part == trains { json!({"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}) } else { json!({}) };
+                    let labels = if *part == trains {
+                        json!({"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"})
+                    } else {
+                        json!({})
+                    };
                     json!({"name": part, "template": {"metadata": {"labels": labels}}})
                 })
                 .collect();
@@ -165,7 +175,10 @@ mod tests {
             ("localhost:5000/train@sha256:00ff", "train-x7k2q"),
             ("123", "job-x7k2q"),
             ("9lives.v2", "lives-v2-x7k2q"),
-            ("a/averyveryveryveryverylongnameofanimage", "averyveryveryveryverylongnameo-x7k2q"),
+            (
+                "a/averyveryveryveryverylongnameofanimage",
+                "averyveryveryveryverylongnameo-x7k2q",
+            ),
         ] {
             assert_eq!(generated_name(image, "x7k2q", 48), name);
             assert!(JobName::new(name).is_ok());

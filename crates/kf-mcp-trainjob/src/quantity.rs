@@ -64,7 +64,9 @@ mod tests {
         for good in ["0", "1", "500m", "16Gi", "1.5", ".5", "2e3", "+1", "10k"] {
             assert!(is_quantity(good), "{good}");
         }
-        for bad in ["", "Gi", "16 Gi", "16GB", "one", "-1", "1.2.3", "1-2", "inf", "NaN", "1e99", "0x10"] {
+        for bad in [
+            "", "Gi", "16 Gi", "16GB", "one", "-1", "1.2.3", "1-2", "inf", "NaN", "1e99", "0x10",
+        ] {
             assert!(!is_quantity(bad), "{bad}");
         }
     }

@@ -10,7 +10,12 @@ const TORCH: &[&str] = &[
     "PET_MASTER_PORT",
 ];
 const JAX: &[&str] = &["JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"];
-const XGBOOST: &[&str] = &["DMLC_TRACKER_URI", "DMLC_TRACKER_PORT", "DMLC_TASK_ID", "DMLC_NUM_WORKER"];
+const XGBOOST: &[&str] = &[
+    "DMLC_TRACKER_URI",
+    "DMLC_TRACKER_PORT",
+    "DMLC_TASK_ID",
+    "DMLC_NUM_WORKER",
+];
 const MPI: &[&str] = &[
     "OMPI_MCA_orte_default_hostfile",
     "OMPI_MCA_plm_rsh_args",

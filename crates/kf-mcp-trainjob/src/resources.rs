@@ -30,9 +30,11 @@ pub enum ResourceError {
     /// Two spellings of one resource with different values.
     #[error("`{0}` is given twice with different values")]
     Twice(String),
-    /// An empty name.
-    #[error("a resource has no name")]
-    NoName,
+    /// Kubernetes knows no such resource, and others have a domain.
+    #[error(
+        "`{0}` is no resource: use cpu, memory, storage, gpu, tpu, mig-<profile>, or a full name such as amd.com/gpu"
+    )]
+    Unknown(String),
 }
 
 /// The resources of one node as Kubernetes names them: `gpu` is `nvidia.com/gpu`, `storage` is `ephemeral-storage`,
@@ -42,8 +44,9 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
     let mut problems = Vec::new();
     for (key, value) in given {
         let name = resource_name(key.trim());
-        if name.is_empty() {
-            problems.push(ResourceError::NoName);
+        let native = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
+        if !native && !is_device(&name) {
+            problems.push(ResourceError::Unknown(key.clone()));
             continue;
         }
         let Some(amount) = quantity(value).filter(|amount| is_quantity(amount)) else {
@@ -60,7 +63,11 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
         }
         named.insert(name, amount);
     }
-    let slices: Vec<&str> = named.keys().map(String::as_str).filter(|name| name.starts_with(MIG)).collect();
+    let slices: Vec<&str> = named
+        .keys()
+        .map(String::as_str)
+        .filter(|name| name.starts_with(MIG))
+        .collect();
     if slices.len() > 1 {
         problems.push(ResourceError::SeveralMig(slices.join(", ")));
     } else if let Some(slice) = slices.first()
@@ -129,7 +136,9 @@ mod tests {
     use serde_json::json;
 
     fn named(given: Value) -> Result<Value, String> {
-        let Value::Object(given) = given else { panic!("not an object") };
+        let Value::Object(given) = given else {
+            panic!("not an object")
+        };
         node_resources(&given)
             .map(|named| json!(named))
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
@@ -138,7 +147,10 @@ mod tests {
     #[test]
     fn short_names_become_those_of_kubernetes() {
         for (given, want) in [
-            (json!({"GPU": 1, "CPU": 2, "Memory": "1Gi"}), json!({"nvidia.com/gpu": "1", "cpu": "2", "memory": "1Gi"})),
+            (
+                json!({"GPU": 1, "CPU": 2, "Memory": "1Gi"}),
+                json!({"nvidia.com/gpu": "1", "cpu": "2", "memory": "1Gi"}),
+            ),
             (json!({"MIG-1G.5GB": 1.0}), json!({"nvidia.com/mig-1g.5gb": "1"})),
             (json!({"storage": "10Gi"}), json!({"ephemeral-storage": "10Gi"})),
             (json!({"huawei.com/Ascend910": 8}), json!({"huawei.com/Ascend910": "8"})),
@@ -157,6 +169,8 @@ mod tests {
             (json!({"memory": "16GB"}), "`memory` must be a quantity"),
             (json!({"gpu": 0.5}), "whole number"),
             (json!({"gpu": 1, "nvidia.com/gpu": 2}), "given twice"),
+            (json!({"gpus": 1}), "`gpus` is no resource"),
+            (json!({"": 1}), "is no resource"),
             (json!({"cpu": [1]}), "`cpu` must be a quantity"),
         ] {
             assert!(named(given).unwrap_err().contains(word), "{word}");
@@ -171,8 +185,14 @@ mod tests {
         };
         assert_eq!(of(json!({"cpu": "8", "memory": "1Gi"})), None);
         assert_eq!(of(json!({"nvidia.com/gpu": "0"})), None);
-        assert_eq!(of(json!({"amd.com/gpu": "2", "cpu": "8"})).as_deref(), Some("amd.com/gpu=2"));
-        assert_eq!(of(json!({"nvidia.com/mig-1g.5gb": "3"})).as_deref(), Some("nvidia.com/mig-1g.5gb=3"));
+        assert_eq!(
+            of(json!({"amd.com/gpu": "2", "cpu": "8"})).as_deref(),
+            Some("amd.com/gpu=2")
+        );
+        assert_eq!(
+            of(json!({"nvidia.com/mig-1g.5gb": "3"})).as_deref(),
+            Some("nvidia.com/mig-1g.5gb=3")
+        );
         assert_eq!(of(json!({"rdma/hca": "1"})), None);
     }
 }

@@ -153,7 +153,9 @@ impl Runtime {
             ("xgboost", Policy::Xgboost),
             ("flux", Policy::Flux),
         ];
-        let kind = kinds.iter().find(|(key, _)| policy.get(key).is_some_and(|v| !v.is_null()));
+        let kind = kinds
+            .iter()
+            .find(|(key, _)| policy.get(key).is_some_and(|v| !v.is_null()));
         let labels = value.pointer("/metadata/labels").unwrap_or(&Value::Null);
         let label = |name: &str| labels.get(name).and_then(Value::as_str).unwrap_or_default();
         Self {
@@ -161,7 +163,10 @@ impl Runtime {
             namespace: text(value, "/metadata/namespace").to_owned(),
             scope,
             uid: text(value, "/metadata/uid").to_owned(),
-            generation: value.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default(),
+            generation: value
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
             framework: label(FRAMEWORK_LABEL).to_owned(),
             deprecated: label("trainer.kubeflow.org/support") == "deprecated",
             policy: kind.map_or(Policy::Plain, |(_, policy)| *policy),
@@ -185,7 +190,10 @@ impl Runtime {
     /// The container that trains.
     pub fn node(&self) -> Option<&Container> {
         let containers = &self.trainer()?.containers;
-        containers.iter().find(|container| container.name == "node").or(containers.first())
+        containers
+            .iter()
+            .find(|container| container.name == "node")
+            .or(containers.first())
     }
 
     /// The accelerators that each node gets when the job does not say.
@@ -195,15 +203,18 @@ impl Runtime {
 
     /// The parts that fetch a dataset or model before the training.
     pub fn initializers(&self) -> impl Iterator<Item = &ReplicatedJob> {
-        self.replicated_jobs.iter().filter(|part| part.step.ends_with("-initializer"))
+        self.replicated_jobs
+            .iter()
+            .filter(|part| part.step.ends_with("-initializer"))
     }
 
     /// The parts whose pods take part in the training, and so get its volumes, tolerations and so on.
     pub fn training_parts(&self) -> impl Iterator<Item = &str> {
         let main = self.trainer().map(|part| part.name.as_str());
-        self.replicated_jobs.iter().map(|part| part.name.as_str()).filter(move |name| {
-            Some(*name) == main || self.policy == Policy::Mpi && *name == "node"
-        })
+        self.replicated_jobs
+            .iter()
+            .map(|part| part.name.as_str())
+            .filter(move |name| Some(*name) == main || self.policy == Policy::Mpi && *name == "node")
     }
 
     /// Whether only built-in fine-tuning runs on it.
@@ -233,15 +244,20 @@ fn part(value: &Value) -> ReplicatedJob {
             .unwrap_or_default()
             .to_owned(),
         parallelism: pods.and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1),
-        depends_on: items(value, "/dependsOn").map(|on| text(on, "/name").to_owned()).collect(),
-        containers: items(value, "/template/spec/template/spec/containers").map(container).collect(),
+        depends_on: items(value, "/dependsOn")
+            .map(|on| text(on, "/name").to_owned())
+            .collect(),
+        containers: items(value, "/template/spec/template/spec/containers")
+            .map(container)
+            .collect(),
     }
 }
 
 fn container(value: &Value) -> Container {
     let amounts = |of: &str| -> BTreeMap<String, String> {
         let map = value.pointer(of).and_then(Value::as_object).into_iter().flatten();
-        map.filter_map(|(name, amount)| Some((name.clone(), quantity(amount)?))).collect()
+        map.filter_map(|(name, amount)| Some((name.clone(), quantity(amount)?)))
+            .collect()
     };
     let mut resources = amounts("/resources/requests");
     resources.extend(amounts("/resources/limits"));
@@ -252,7 +268,12 @@ fn container(value: &Value) -> Container {
         args: texts(value, "/args"),
         resources,
         env: items(value, "/env")
-            .filter_map(|env| Some((env.get("name")?.as_str()?.to_owned(), env.get("value")?.as_str()?.to_owned())))
+            .filter_map(|env| {
+                Some((
+                    env.get("name")?.as_str()?.to_owned(),
+                    env.get("value")?.as_str()?.to_owned(),
+                ))
+            })
             .collect(),
     }
 }
@@ -264,7 +285,12 @@ mod tests {
 
     #[test]
     fn an_odd_runtime_is_still_read() {
-        for odd in [json!(null), json!({}), json!({"spec": 1}), json!({"spec": {"template": {"spec": {"replicatedJobs": [1, {}]}}}})] {
+        for odd in [
+            json!(null),
+            json!({}),
+            json!({"spec": 1}),
+            json!({"spec": {"template": {"spec": {"replicatedJobs": [1, {}]}}}}),
+        ] {
             let runtime = Runtime::from_value(&odd, RuntimeScope::Cluster);
             assert_eq!((runtime.policy, runtime.num_nodes), (Policy::Plain, 1));
             assert!(runtime.note().is_some());
@@ -282,7 +308,10 @@ mod tests {
         let mpi = Runtime::from_value(&mpi, RuntimeScope::Namespace);
         assert_eq!(mpi.training_parts().collect::<Vec<_>>(), ["node", "launcher"]);
         assert_eq!(mpi.node().map(|node| node.image.as_str()), Some("launcher"));
-        assert_eq!((mpi.policy, mpi.num_nodes, mpi.num_proc_per_node), (Policy::Mpi, 3, Some(2)));
+        assert_eq!(
+            (mpi.policy, mpi.num_nodes, mpi.num_proc_per_node),
+            (Policy::Mpi, 3, Some(2))
+        );
         assert_eq!(mpi.devices().map(|d| d.resource), Some("amd.com/gpu".into()));
         assert_eq!(mpi.note(), None);
     }

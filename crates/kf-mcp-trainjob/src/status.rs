@@ -58,12 +58,23 @@ impl JobState {
         let parts = &job.status.jobs_status;
         let trains = |part: &JobCounts| {
             // The nodes of an MPI job are up before its launcher, which is what trains.
-            if job.has_launcher() { part.name == "launcher" } else { !is_initializer(part) }
+            if job.has_launcher() {
+                part.name == "launcher"
+            } else {
+                !is_initializer(part)
+            }
         };
-        if parts.iter().filter(|part| trains(part)).any(|part| part.ready > 0 || part.succeeded > 0) {
+        if parts
+            .iter()
+            .filter(|part| trains(part))
+            .any(|part| part.ready > 0 || part.succeeded > 0)
+        {
             return Self::Running;
         }
-        let idle = parts.iter().filter(|part| !is_initializer(part)).all(|part| part.active == 0 && part.failed == 0);
+        let idle = parts
+            .iter()
+            .filter(|part| !is_initializer(part))
+            .all(|part| part.active == 0 && part.failed == 0);
         let fetching = |part: &JobCounts| part.active > 0 || part.succeeded > 0 && idle;
         if parts.iter().filter(|part| is_initializer(part)).any(fetching) {
             return Self::Initializing;
@@ -75,7 +86,9 @@ impl JobState {
     /// part is only ready when each of its pods is.
     pub fn with_pods(job: &TrainJob, nodes: usize, running: usize) -> Self {
         match Self::of(job) {
-            Self::Created | Self::Initializing if nodes > 0 && running >= nodes && all_there(job, nodes) => Self::Running,
+            Self::Created | Self::Initializing if nodes > 0 && running >= nodes && all_there(job, nodes) => {
+                Self::Running
+            }
             state => state,
         }
     }
@@ -121,7 +134,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn job(suspend: bool, conditions: &[(&str, &str)], parts: &[(&str, [i64; 5])]) -> TrainJob {
-        let conditions: Vec<Value> = conditions.iter().map(|(kind, status)| json!({"type": kind, "status": status})).collect();
+        let conditions: Vec<Value> = conditions
+            .iter()
+            .map(|(kind, status)| json!({"type": kind, "status": status}))
+            .collect();
         let parts: Vec<Value> = parts
             .iter()
             .map(|(name, [ready, active, succeeded, failed, suspended])| {
@@ -141,25 +157,81 @@ mod tests {
             ("new", job(false, &[], &[]), Created),
             ("pending", job(false, &[], &[("node", [0, 1, 0, 0, 0])]), Created),
             ("running", job(false, &[], &[ready]), Running),
-            ("finished", job(false, &[("Complete", "True")], &[("node", [0, 0, 1, 0, 0])]), Complete),
+            (
+                "finished",
+                job(false, &[("Complete", "True")], &[("node", [0, 0, 1, 0, 0])]),
+                Complete,
+            ),
             ("last moment", job(false, &[], &[("node", [0, 0, 1, 0, 0])]), Running),
-            ("failed", job(false, &[("Failed", "True")], &[("node", [0, 0, 0, 1, 0])]), Failed),
-            ("deadline keeps counters", job(false, &[("Failed", "True")], &[ready]), Failed),
-            ("failed and complete", job(false, &[("Complete", "True"), ("Failed", "True")], &[]), Failed),
-            ("suspended", job(true, &[("Suspended", "True")], &[("node", [0, 0, 0, 0, 1])]), Suspended),
+            (
+                "failed",
+                job(false, &[("Failed", "True")], &[("node", [0, 0, 0, 1, 0])]),
+                Failed,
+            ),
+            (
+                "deadline keeps counters",
+                job(false, &[("Failed", "True")], &[ready]),
+                Failed,
+            ),
+            (
+                "failed and complete",
+                job(false, &[("Complete", "True"), ("Failed", "True")], &[]),
+                Failed,
+            ),
+            (
+                "suspended",
+                job(true, &[("Suspended", "True")], &[("node", [0, 0, 0, 0, 1])]),
+                Suspended,
+            ),
             ("told to suspend", job(true, &[], &[ready]), Suspended),
             ("resumed", job(false, &[("Suspended", "False")], &[ready]), Running),
-            ("failed while suspended", job(true, &[("Suspended", "True"), ("Failed", "True")], &[]), Failed),
-            ("between tries", job(false, &[], &[("node", [0; 5])]), Created),
-            ("fetching", job(false, &[], &[("node", [0; 5]), ("dataset-initializer", [0, 1, 0, 0, 0])]), Initializing),
             (
-                "one of two fetched",
-                job(false, &[], &[("node", [0; 5]), ("model-initializer", [0, 0, 1, 0, 0]), ("dataset-initializer", [1, 1, 0, 0, 0])]),
+                "failed while suspended",
+                job(true, &[("Suspended", "True"), ("Failed", "True")], &[]),
+                Failed,
+            ),
+            ("between tries", job(false, &[], &[("node", [0; 5])]), Created),
+            (
+                "fetching",
+                job(
+                    false,
+                    &[],
+                    &[("node", [0; 5]), ("dataset-initializer", [0, 1, 0, 0, 0])],
+                ),
                 Initializing,
             ),
-            ("fetched, pending", job(false, &[], &[("node", [0, 1, 0, 0, 0]), ("model-initializer", [0, 0, 1, 0, 0])]), Created),
-            ("fetched, running", job(false, &[], &[ready, ("model-initializer", [0, 0, 1, 0, 0])]), Running),
-            ("mpi before its launcher", job(false, &[], &[ready, ("launcher", [0; 5])]), Created),
+            (
+                "one of two fetched",
+                job(
+                    false,
+                    &[],
+                    &[
+                        ("node", [0; 5]),
+                        ("model-initializer", [0, 0, 1, 0, 0]),
+                        ("dataset-initializer", [1, 1, 0, 0, 0]),
+                    ],
+                ),
+                Initializing,
+            ),
+            (
+                "fetched, pending",
+                job(
+                    false,
+                    &[],
+                    &[("node", [0, 1, 0, 0, 0]), ("model-initializer", [0, 0, 1, 0, 0])],
+                ),
+                Created,
+            ),
+            (
+                "fetched, running",
+                job(false, &[], &[ready, ("model-initializer", [0, 0, 1, 0, 0])]),
+                Running,
+            ),
+            (
+                "mpi before its launcher",
+                job(false, &[], &[ready, ("launcher", [0; 5])]),
+                Created,
+            ),
             ("mpi", job(false, &[], &[ready, ("launcher", [1, 1, 0, 0, 0])]), Running),
         ];
         for (case, job, state) in table {
@@ -181,10 +253,19 @@ mod tests {
     fn a_pause_that_reached_nobody_is_seen() {
         let running = ("node", [1, 1, 0, 0, 0]);
         let paused = ("node", [0, 0, 0, 0, 1]);
-        assert_eq!(suspend_trap(&job(true, &[("Suspended", "True")], &[running])), Some(SuspendTrap::StillRunning));
+        assert_eq!(
+            suspend_trap(&job(true, &[("Suspended", "True")], &[running])),
+            Some(SuspendTrap::StillRunning)
+        );
         assert_eq!(suspend_trap(&job(true, &[("Suspended", "True")], &[paused])), None);
-        assert_eq!(suspend_trap(&job(false, &[("Suspended", "False")], &[paused])), Some(SuspendTrap::StillSuspended));
+        assert_eq!(
+            suspend_trap(&job(false, &[("Suspended", "False")], &[paused])),
+            Some(SuspendTrap::StillSuspended)
+        );
         assert_eq!(suspend_trap(&job(false, &[("Suspended", "False")], &[running])), None);
-        assert_eq!(suspend_trap(&job(true, &[("Suspended", "True"), ("Failed", "True")], &[running])), None);
+        assert_eq!(
+            suspend_trap(&job(true, &[("Suspended", "True"), ("Failed", "True")], &[running])),
+            None
+        );
     }
 }

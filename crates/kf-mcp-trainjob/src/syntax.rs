@@ -10,14 +10,19 @@ pub fn label_key(key: &str) -> Result<(), String> {
         let part = |part: &str| {
             let edges = part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
                 && part.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-            edges && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+            edges
+                && part
+                    .bytes()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
         };
         if prefix.len() > 253 || !prefix.split('.').all(part) {
             return Err("the part before the slash must be a domain name in lower case".into());
         }
     }
     if name.is_empty() || !is_word(name) {
-        return Err("must be at most 63 letters, digits, `-`, `_` or `.`, beginning and ending with a letter or digit".into());
+        return Err(
+            "must be at most 63 letters, digits, `-`, `_` or `.`, beginning and ending with a letter or digit".into(),
+        );
     }
     Ok(())
 }
@@ -33,7 +38,9 @@ pub fn label_value(value: &str) -> Result<(), String> {
 
 fn is_word(text: &str) -> bool {
     text.len() <= 63
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
@@ -41,7 +48,9 @@ fn is_word(text: &str) -> bool {
 /// What is wrong with the name of a variable, if anything. The older and narrower rule: newer clusters accept more, but
 /// older ones would refuse the pod long after the job was accepted.
 pub fn env_name(name: &str) -> Result<(), String> {
-    let good = name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+    let good = name
+        .bytes()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
         && name.starts_with(|c: char| !c.is_ascii_digit())
         && name != "."
         && !name.starts_with("..");
@@ -86,7 +95,9 @@ mod tests {
     #[test]
     fn variables_and_images_are_checked() {
         assert!(env_name("HF_HOME").is_ok() && env_name("_a.b-c").is_ok());
-        assert!(env_name("").is_err() && env_name("1A").is_err() && env_name("A B").is_err() && env_name("A=").is_err());
+        assert!(
+            env_name("").is_err() && env_name("1A").is_err() && env_name("A B").is_err() && env_name("A=").is_err()
+        );
         assert!(image("ghcr.io/o/train@sha256:00").is_ok());
         assert!(image("").is_err() && image("a b").is_err() && image("https://x/y").is_err());
     }

@@ -11,7 +11,16 @@ use crate::kinds::KINDS;
 use crate::pattern::{Asked, Pattern};
 use crate::status::Status;
 
-const VERBS: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
+const VERBS: [&str; 8] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+];
 
 /// Whether no rule forbids this. Reviews of oneself are always allowed, as in a cluster with the default roles.
 pub(crate) fn allowed(rules: &[Pattern], asked: &Asked<'_>) -> bool {
@@ -24,10 +33,28 @@ fn is_review(asked: &Asked<'_>) -> bool {
 
 /// 403 in RBAC's words.
 pub(crate) fn forbidden(user: &str, asked: &Asked<'_>, name: &str) -> Status {
-    let Asked { verb, group, resource, subresource, namespace } = asked;
-    let qualified = if group.is_empty() { (*resource).to_owned() } else { format!("{resource}.{group}") };
-    let named = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
-    let what = if subresource.is_empty() { (*resource).to_owned() } else { format!("{resource}/{subresource}") };
+    let Asked {
+        verb,
+        group,
+        resource,
+        subresource,
+        namespace,
+    } = asked;
+    let qualified = if group.is_empty() {
+        (*resource).to_owned()
+    } else {
+        format!("{resource}.{group}")
+    };
+    let named = if name.is_empty() {
+        String::new()
+    } else {
+        format!(" \"{name}\"")
+    };
+    let what = if subresource.is_empty() {
+        (*resource).to_owned()
+    } else {
+        format!("{resource}/{subresource}")
+    };
     let scope = match namespace {
         Some(namespace) => format!("in the namespace \"{namespace}\""),
         None => "at the cluster scope".to_owned(),
@@ -55,6 +82,11 @@ pub(crate) fn review(inner: &Inner, call: &Call) -> Option<Answer> {
     };
     if call.verb != "create" || target.name.is_some() {
         return Some(Answer::status(&super::errors::method_not_allowed()));
+    }
+    if !matches!(call.content_type.as_str(), "" | "application/json") {
+        return Some(Answer::status(&super::errors::unsupported_media_type(
+            "application/json",
+        )));
     }
     let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else {
         let message = format!("the object provided is unrecognized (must be of type {kind}): json parse error");
@@ -121,7 +153,16 @@ fn rules(inner: &Inner, namespace: &str) -> Value {
                     let may = |verb: &&&str| {
                         let namespace = Some(namespace).filter(|n| kind.namespaced && !n.is_empty());
                         let (group, resource) = (kind.group, kind.plural);
-                        allowed(rules, &Asked { verb, group, resource, subresource, namespace })
+                        allowed(
+                            rules,
+                            &Asked {
+                                verb,
+                                group,
+                                resource,
+                                subresource,
+                                namespace,
+                            },
+                        )
                     };
                     let verbs: Vec<&&str> = verbs.iter().filter(may).collect();
                     let slash = if subresource.is_empty() { "" } else { "/" };

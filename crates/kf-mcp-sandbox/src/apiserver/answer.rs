@@ -48,18 +48,32 @@ impl Answer {
 
     /// A complete body.
     pub(crate) fn whole(code: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { code, content_type: Some(content_type), headers: Vec::new(), payload: Payload::Whole(body.into()) }
+        Self {
+            code,
+            content_type: Some(content_type),
+            headers: Vec::new(),
+            payload: Payload::Whole(body.into()),
+        }
     }
 
     /// A body that comes over time.
     pub(crate) fn chunks(content_type: &'static str, chunks: Chunks) -> Self {
         let payload = Payload::Chunks(chunks);
-        Self { code: StatusCode::OK, content_type: Some(content_type), headers: Vec::new(), payload }
+        Self {
+            code: StatusCode::OK,
+            content_type: Some(content_type),
+            headers: Vec::new(),
+            payload,
+        }
     }
 
     /// How a Go server says that it knows no such path.
     pub(crate) fn unknown_path() -> Self {
-        Self::whole(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n")
+        Self::whole(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "404 page not found\n",
+        )
     }
 
     /// A refusal.
@@ -76,7 +90,10 @@ impl Answer {
     pub(crate) fn warnings(mut self, warnings: &[String]) -> Self {
         let mut said = HashSet::new();
         for warning in warnings.iter().filter(|w| said.insert(w.as_str())) {
-            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
+            let quoted = warning
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace(['\n', '\r'], " ");
             if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
                 self.headers.push((WARNING, value));
             }
@@ -95,7 +112,9 @@ impl Answer {
         let mut response = Response::new(body);
         *response.status_mut() = self.code;
         if let Some(content_type) = self.content_type {
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);

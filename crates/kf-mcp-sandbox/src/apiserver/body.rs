@@ -22,12 +22,16 @@ pub(crate) fn object(call: &Call, kind: &Kind) -> Result<Value, Status> {
         let start = String::from_utf8_lossy(call.body.get(..call.body.len().min(30)).unwrap_or_default());
         let more = if call.body.len() > 30 { " ..." } else { "" };
         let kind = kind.kind;
-        bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why} ({start}{more})"))
+        bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {why} ({start}{more})"
+        ))
     };
     let mut object: Value = serde_json::from_slice(&call.body)
         .map_err(|error| unrecognized(&format!("couldn't get version/kind; json parse error: {error}")))?;
     if !object.is_object() {
-        return Err(unrecognized("couldn't get version/kind; json parse error: the body is not an object"));
+        return Err(unrecognized(
+            "couldn't get version/kind; json parse error: the body is not an object",
+        ));
     }
     if !kind.custom() {
         // typed kinds have a default, as the path says it all
@@ -89,11 +93,13 @@ pub(crate) fn settle_namespace(object: &mut Value, kind: &Kind, namespace: &str)
 /// Refuses names that are no names.
 pub(crate) fn check_name(kind: &Kind, name: &str) -> Result<(), Status> {
     let alnum = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |part: &str| {
-        part.chars().all(|c| alnum(c) || c == '-') && part.starts_with(alnum) && part.ends_with(alnum)
-    };
+    let label =
+        |part: &str| part.chars().all(|c| alnum(c) || c == '-') && part.starts_with(alnum) && part.ends_with(alnum);
     let (reason, message) = if name.is_empty() {
-        ("FieldValueRequired", "Required value: name or generateName is required".to_owned())
+        (
+            "FieldValueRequired",
+            "Required value: name or generateName is required".to_owned(),
+        )
     } else if matches!(kind.kind, "Namespace" | "Service") {
         if label(name) && name.len() <= 63 {
             return Ok(());
@@ -101,19 +107,38 @@ pub(crate) fn check_name(kind: &Kind, name: &str) -> Result<(), Status> {
         let why = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
                    start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
                    validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-        ("FieldValueInvalid", format!("Invalid value: \"{name}\": {}", too_long(name, 63).unwrap_or(why)))
+        (
+            "FieldValueInvalid",
+            format!("Invalid value: \"{name}\": {}", too_long(name, 63).unwrap_or(why)),
+        )
     } else if name.split('.').all(label) && name.len() <= 253 {
         return Ok(());
     } else {
         let why = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
                    must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation \
                    is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-        ("FieldValueInvalid", format!("Invalid value: \"{name}\": {}", too_long(name, 253).unwrap_or(why)))
+        (
+            "FieldValueInvalid",
+            format!("Invalid value: \"{name}\": {}", too_long(name, 253).unwrap_or(why)),
+        )
     };
-    Err(invalid(kind.group, kind.kind, name, &Cause { reason, field: "metadata.name", message }))
+    Err(invalid(
+        kind.group,
+        kind.kind,
+        name,
+        &Cause {
+            reason,
+            field: "metadata.name",
+            message,
+        },
+    ))
 }
 
 fn too_long(name: &str, limit: usize) -> Option<&'static str> {
-    let long = if limit == 63 { "must be no more than 63 characters" } else { "must be no more than 253 characters" };
+    let long = if limit == 63 {
+        "must be no more than 63 characters"
+    } else {
+        "must be no more than 253 characters"
+    };
     (name.len() > limit).then_some(long)
 }

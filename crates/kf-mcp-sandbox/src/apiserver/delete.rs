@@ -20,8 +20,14 @@ use crate::store::{Store, metadata, text};
 use crate::{Inner, State};
 
 /// Kinds whose deletion answers with the object; others answer with a Status.
-const ANSWER_OBJECT: &[&str] =
-    &["Pod", "Service", "ServiceAccount", "PersistentVolumeClaim", "ResourceQuota", "Namespace"];
+const ANSWER_OBJECT: &[&str] = &[
+    "Pod",
+    "Service",
+    "ServiceAccount",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Namespace",
+];
 const JOB_WARNING: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background \
                            to remove them or set propagationPolicy=Orphan to suppress this warning";
 
@@ -30,7 +36,11 @@ pub(crate) fn delete(inner: &Inner, call: &Call, kind: &'static Kind, name: &str
     let options = DeleteOptions::new(call)?;
     let namespace = call.target.namespace.as_deref().unwrap_or_default();
     inner.with(|state, now| {
-        let before = state.store.get(kind, namespace, name).cloned().ok_or_else(|| not_found(kind, name))?;
+        let before = state
+            .store
+            .get(kind, namespace, name)
+            .cloned()
+            .ok_or_else(|| not_found(kind, name))?;
         preconditions(&options, kind, name, &before)?;
         let answer = remove(state, kind, &before, &options, now)?;
         let answer = match answer {
@@ -38,7 +48,11 @@ pub(crate) fn delete(inner: &Inner, call: &Call, kind: &'static Kind, name: &str
             Left::Nothing => Answer::json(StatusCode::OK, &success(kind, &before)),
         };
         let warn = kind.kind == "Job" && options.policy.is_none();
-        Ok(if warn { answer.warnings(&[JOB_WARNING.to_owned()]) } else { answer })
+        Ok(if warn {
+            answer.warnings(&[JOB_WARNING.to_owned()])
+        } else {
+            answer
+        })
     })
 }
 
@@ -74,7 +88,9 @@ fn remove(
 ) -> Result<Left, Status> {
     let (namespace, name) = (text(before, "/metadata/namespace"), text(before, "/metadata/name"));
     let failed = |error| refusal(&error, kind, &name);
-    let finalizers = before["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+    let finalizers = before["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|f| !f.is_empty());
     if finalizers {
         // what the finalizer's owner has to do comes first; the object is only marked
         return if options.dry_run {
@@ -112,7 +128,11 @@ fn remove(
 
 fn preconditions(options: &DeleteOptions, kind: &Kind, name: &str, before: &Value) -> Result<(), Status> {
     // this one message names the kind where others name the resource
-    let what = if kind.group.is_empty() { kind.kind.to_owned() } else { format!("{}.{}", kind.kind, kind.group) };
+    let what = if kind.group.is_empty() {
+        kind.kind.to_owned()
+    } else {
+        format!("{}.{}", kind.kind, kind.group)
+    };
     let uid = text(before, "/metadata/uid");
     if let Some(given) = options.uid.as_ref().filter(|given| **given != uid) {
         let why = format!(
@@ -135,7 +155,10 @@ fn preconditions(options: &DeleteOptions, kind: &Kind, name: &str, before: &Valu
 /// Deletes everything in a namespace.
 fn empty(store: &mut Store, namespace: &str) {
     for kind in KINDS.iter().filter(|kind| kind.namespaced) {
-        let names: Vec<String> = store.list(kind, Some(namespace)).map(|o| text(o, "/metadata/name")).collect();
+        let names: Vec<String> = store
+            .list(kind, Some(namespace))
+            .map(|o| text(o, "/metadata/name"))
+            .collect();
         for name in names {
             // what an owner took with it is gone already
             store.delete(kind, namespace, &name, false).ok();

@@ -7,7 +7,16 @@ use super::answer::Answer;
 use crate::kinds::{KINDS, Kind};
 use crate::store::Store;
 
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 
 /// The groups that only answer questions, with their version and resources (plural, kind).
 const REVIEWS: &[(&str, &[(&str, &str)])] = &[
@@ -27,10 +36,16 @@ pub(crate) fn served(store: &Store, kind: &Kind) -> bool {
     if !kind.custom() {
         return true;
     }
-    let Some(definitions) = Kind::named("CustomResourceDefinition") else { return false };
-    let Some(definition) = store.get(definitions, "", &kind.qualified()) else { return false };
+    let Some(definitions) = Kind::named("CustomResourceDefinition") else {
+        return false;
+    };
+    let Some(definition) = store.get(definitions, "", &kind.qualified()) else {
+        return false;
+    };
     match definition["spec"]["versions"].as_array() {
-        Some(versions) => versions.iter().any(|v| v["name"] == json!(kind.version) && v["served"] != json!(false)),
+        Some(versions) => versions
+            .iter()
+            .any(|v| v["name"] == json!(kind.version) && v["served"] != json!(false)),
         None => true,
     }
 }
@@ -41,7 +56,10 @@ pub(crate) fn groups(store: &Store, core: bool) -> Answer {
     let body = if core {
         json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs})
     } else {
-        let groups: Vec<Value> = names(store).into_iter().map(|(name, version)| entry(name, version)).collect();
+        let groups: Vec<Value> = names(store)
+            .into_iter()
+            .map(|(name, version)| entry(name, version))
+            .collect();
         json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
     };
     Answer::json(StatusCode::OK, &body)
@@ -61,7 +79,10 @@ pub(crate) fn group(store: &Store, group: &str) -> Answer {
 /// `/api/v1` or `/apis/{group}/{version}`.
 pub(crate) fn version(store: &Store, group: &str, version: &str) -> Answer {
     let mut resources = Vec::new();
-    for kind in KINDS.iter().filter(|k| k.group == group && k.version == version && served(store, k)) {
+    for kind in KINDS
+        .iter()
+        .filter(|k| k.group == group && k.version == version && served(store, k))
+    {
         describe(kind, &mut resources);
     }
     if let Some((_, reviews)) = REVIEWS.iter().find(|(name, _)| *name == group && version == "v1") {
@@ -72,7 +93,11 @@ pub(crate) fn version(store: &Store, group: &str, version: &str) -> Answer {
     if resources.is_empty() {
         return Answer::unknown_path();
     }
-    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let group_version = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     let body = json!({
         "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources,
     });
@@ -95,7 +120,10 @@ pub(crate) fn server_version() -> Answer {
 
 fn names(store: &Store) -> Vec<(&'static str, &'static str)> {
     let mut names: Vec<(&str, &str)> = Vec::new();
-    let kinds = KINDS.iter().filter(|k| !k.group.is_empty() && served(store, k)).map(|k| (k.group, k.version));
+    let kinds = KINDS
+        .iter()
+        .filter(|k| !k.group.is_empty() && served(store, k))
+        .map(|k| (k.group, k.version));
     for name in kinds.chain(REVIEWS.iter().map(|(group, _)| (*group, "v1"))) {
         if !names.contains(&name) {
             names.push(name);
@@ -120,11 +148,20 @@ fn describe(kind: &Kind, resources: &mut Vec<Value>) {
     }
     resources.push(main);
     let mut sub = |name: &str, as_kind: &str, verbs: &[&str]| {
-        resources.push(resource(&format!("{}/{name}", kind.plural), as_kind, kind.namespaced, verbs));
+        resources.push(resource(
+            &format!("{}/{name}", kind.plural),
+            as_kind,
+            kind.namespaced,
+            verbs,
+        ));
     };
     match kind.kind {
         "Pod" => sub("log", kind.kind, &["get"]),
-        "Service" => sub("proxy", "ServiceProxyOptions", &["create", "delete", "get", "patch", "update"]),
+        "Service" => sub(
+            "proxy",
+            "ServiceProxyOptions",
+            &["create", "delete", "get", "patch", "update"],
+        ),
         _ => {}
     }
     if kind.status {

@@ -12,8 +12,12 @@ pub(crate) fn not_found(kind: &Kind, name: &str) -> Status {
 
 /// 409 for a name that is taken.
 pub(crate) fn already_exists(kind: &Kind, name: &str) -> Status {
-    Status::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", kind.qualified()))
-        .details(of(kind, name))
+    Status::new(
+        409,
+        "AlreadyExists",
+        format!("{} \"{name}\" already exists", kind.qualified()),
+    )
+    .details(of(kind, name))
 }
 
 /// 409 for a write that is based on an old version.
@@ -28,8 +32,12 @@ pub(crate) fn conflict(kind: &Kind, name: &str) -> Status {
 
 /// 409 for another reason; `what` is the resource as the message names it.
 pub(crate) fn conflict_because(what: &str, why: &str, kind: &Kind, name: &str) -> Status {
-    Status::new(409, "Conflict", format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"))
-        .details(of(kind, name))
+    Status::new(
+        409,
+        "Conflict",
+        format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"),
+    )
+    .details(of(kind, name))
 }
 
 /// 400.
@@ -39,8 +47,12 @@ pub(crate) fn bad_request(message: impl Into<String>) -> Status {
 
 /// 405.
 pub(crate) fn method_not_allowed() -> Status {
-    Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-        .details(json!({}))
+    Status::new(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+    )
+    .details(json!({}))
 }
 
 /// 415, with the media types that would do.
@@ -57,7 +69,12 @@ pub(crate) fn too_old(asked: u64, oldest: u64) -> Status {
 
 /// 504 for a version that is yet to come.
 pub(crate) fn too_large(asked: u64, current: u64) -> Status {
-    Status::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}")).details(json!({
+    Status::new(
+        504,
+        "Timeout",
+        format!("Too large resource version: {asked}, current: {current}"),
+    )
+    .details(json!({
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
         "retryAfterSeconds": 1,
     }))
@@ -72,7 +89,11 @@ pub(crate) struct Cause {
 
 /// 422 for an object; `what` is `Kind.group`.
 pub(crate) fn invalid(group: &str, kind: &str, name: &str, cause: &Cause) -> Status {
-    let what = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+    let what = if group.is_empty() {
+        kind.to_owned()
+    } else {
+        format!("{kind}.{group}")
+    };
     let message = format!("{what} \"{name}\" is invalid: {}: {}", cause.field, cause.message);
     let mut details = json!({
         "kind": kind,

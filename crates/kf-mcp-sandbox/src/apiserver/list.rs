@@ -49,7 +49,12 @@ struct Token {
 impl Token {
     fn write(rv: i64, last: &Value) -> String {
         let start = format!("{}/{}", text(last, "/metadata/namespace"), text(last, "/metadata/name"));
-        Self { v: "meta.k8s.io/v1".to_owned(), rv, start }.encode()
+        Self {
+            v: "meta.k8s.io/v1".to_owned(),
+            rv,
+            start,
+        }
+        .encode()
     }
 
     fn encode(&self) -> String {
@@ -58,7 +63,9 @@ impl Token {
 
     fn read(token: &str) -> Result<Self, Status> {
         let bad = |why: String| bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-        let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).map_err(|error| bad(error.to_string()))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(token.trim_end_matches('='))
+            .map_err(|error| bad(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
     }
 }
@@ -66,7 +73,11 @@ impl Token {
 /// Answers a list.
 pub(crate) fn list(inner: &Inner, call: &Call, kind: &'static Kind, expired: bool) -> Result<Answer, Status> {
     let selection = Selection::new(kind, &call.query)?;
-    let limit = call.query.number("limit")?.and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
+    let limit = call
+        .query
+        .number("limit")?
+        .and_then(|n| usize::try_from(n).ok())
+        .filter(|&n| n > 0);
     let token = call.query.get("continue").map(Token::read).transpose()?;
     let (items, metadata) = inner.with(|state, _| {
         if token.is_none() {
@@ -79,19 +90,35 @@ pub(crate) fn list(inner: &Inner, call: &Call, kind: &'static Kind, expired: boo
 
 /// The answer with these objects, as deletions of collections give it too.
 pub(crate) fn of(call: &Call, kind: &Kind, items: &[Arc<Value>], version: u64) -> Answer {
-    answer(call, kind, items, Meta { resource_version: version.to_string(), ..Meta::default() })
+    answer(
+        call,
+        kind,
+        items,
+        Meta {
+            resource_version: version.to_string(),
+            ..Meta::default()
+        },
+    )
 }
 
 fn answer(call: &Call, kind: &Kind, items: &[Arc<Value>], metadata: Meta) -> Answer {
     let (list, view) = match call.view {
-        View::Metadata => (("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()), View::Metadata),
+        View::Metadata => (
+            ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
+            View::Metadata,
+        ),
         // custom resources have no Go type that could forget its own
         _ => {
             let view = if kind.custom() { View::Whole } else { View::Bare };
             ((format!("{}List", kind.kind), kind.api_version()), view)
         }
     };
-    let body = List { kind: list.0, api_version: list.1, metadata, items: Items(items, view) };
+    let body = List {
+        kind: list.0,
+        api_version: list.1,
+        metadata,
+        items: Items(items, view),
+    };
     Answer::json(StatusCode::OK, &body)
 }
 
@@ -112,7 +139,10 @@ fn page(
             if expired || asked.is_some_and(|rv| rv < store.oldest()) {
                 return Err(gone(token));
             }
-            let after = token.start.split_once('/').map(|(ns, name)| (ns.to_owned(), name.to_owned()));
+            let after = token
+                .start
+                .split_once('/')
+                .map(|(ns, name)| (ns.to_owned(), name.to_owned()));
             (after, if token.rv < 0 { now } else { token.rv })
         }
     };
@@ -123,7 +153,10 @@ fn page(
         Some(limit) => selected.by_ref().take(limit).map(Arc::clone).collect(),
         None => selected.by_ref().map(Arc::clone).collect(),
     };
-    let mut metadata = Meta { resource_version: version.to_string(), ..Meta::default() };
+    let mut metadata = Meta {
+        resource_version: version.to_string(),
+        ..Meta::default()
+    };
     if selected.next().is_some() {
         metadata.r#continue = items.last().map(|last| Token::write(version, last));
         // a real server knows the count only of what it does not have to filter
@@ -146,7 +179,9 @@ fn gone(token: Token) -> Status {
 /// Refuses a resourceVersion that is not a number or is yet to come. Older ones are answered with what there is now,
 /// which is never older.
 pub(crate) fn version(call: &Call, store: &Store) -> Result<Option<u64>, Status> {
-    let Some(text) = call.query.get("resourceVersion") else { return Ok(None) };
+    let Some(text) = call.query.get("resourceVersion") else {
+        return Ok(None);
+    };
     let Ok(version) = text.parse::<u64>() else {
         return Err(bad_request(format!(
             "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"

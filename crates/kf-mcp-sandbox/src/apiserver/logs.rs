@@ -43,7 +43,12 @@ pub(crate) fn log(
     if pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
         // there is no kubelet to ask yet
         let payload = Payload::Whole(Bytes::new());
-        return Ok(Answer { code: StatusCode::NO_CONTENT, content_type: None, headers: Vec::new(), payload });
+        return Ok(Answer {
+            code: StatusCode::NO_CONTENT,
+            content_type: None,
+            headers: Vec::new(),
+            payload,
+        });
     }
     let lines = logs::lines(&pod, &container, options.previous, now)?;
     let mut text = Vec::new();
@@ -80,25 +85,46 @@ impl Options {
         let query = &call.query;
         let refuse = |field, message: &str| {
             let reason = "FieldValueInvalid";
-            Err(invalid("", "PodLogOptions", pod, &Cause { reason, field, message: message.to_owned() }))
+            Err(invalid(
+                "",
+                "PodLogOptions",
+                pod,
+                &Cause {
+                    reason,
+                    field,
+                    message: message.to_owned(),
+                },
+            ))
         };
         let tail = query.number("tailLines")?;
         let seconds = query.number("sinceSeconds")?;
         let limit = query.number("limitBytes")?;
         let time = query.time("sinceTime")?;
         if let Some(tail) = tail.filter(|&n| n < 0) {
-            return refuse("tailLines", &format!("Invalid value: {tail}: must be greater than or equal to 0"));
+            return refuse(
+                "tailLines",
+                &format!("Invalid value: {tail}: must be greater than or equal to 0"),
+            );
         }
         if let Some(limit) = limit.filter(|&n| n < 1) {
             return refuse("limitBytes", &format!("Invalid value: {limit}: must be greater than 0"));
         }
         if let Some(seconds) = seconds.filter(|&n| n < 1) {
-            return refuse("sinceSeconds", &format!("Invalid value: {seconds}: must be greater than 0"));
+            return refuse(
+                "sinceSeconds",
+                &format!("Invalid value: {seconds}: must be greater than 0"),
+            );
         }
         if seconds.is_some() && time.is_some() {
-            return refuse("", "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified");
+            return refuse(
+                "",
+                "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
+            );
         }
-        let since = seconds.map(|s| now.saturating_sub(SignedDuration::from_secs(s)).unwrap_or(Timestamp::MIN));
+        let since = seconds.map(|s| {
+            now.saturating_sub(SignedDuration::from_secs(s))
+                .unwrap_or(Timestamp::MIN)
+        });
         let size = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
         Ok(Self {
             tail: tail.map(size),
@@ -113,7 +139,9 @@ impl Options {
     /// The tail of the log, and of that what is not too old: both are ends of the same lines.
     fn select<'a>(&self, lines: &'a [Line]) -> &'a [Line] {
         let tail = self.tail.map_or(0, |n| lines.len().saturating_sub(n));
-        let since = self.since.map_or(0, |since| lines.partition_point(|line| line.time < since));
+        let since = self
+            .since
+            .map_or(0, |since| lines.partition_point(|line| line.time < since));
         lines.get(tail.max(since)..).unwrap_or_default()
     }
 
@@ -146,13 +174,19 @@ fn container(pod: &Value, name: &str, asked: Option<&str>) -> Result<String, Sta
         (Some(asked), _) => {
             let all: Vec<&str> = init.iter().chain(&main).map(String::as_str).collect();
             let all = all.join(", ");
-            Err(bad_request(format!("container {asked} is not valid for pod {name} out of: {all}")))
+            Err(bad_request(format!(
+                "container {asked} is not valid for pod {name} out of: {all}"
+            )))
         }
         (None, [only]) => Ok(only.clone()),
-        (None, []) => Err(bad_request(format!("a container name must be specified for pod {name}"))),
+        (None, []) => Err(bad_request(format!(
+            "a container name must be specified for pod {name}"
+        ))),
         (None, several) => {
-            let mut message =
-                format!("a container name must be specified for pod {name}, choose one of: [{}]", several.join(" "));
+            let mut message = format!(
+                "a container name must be specified for pod {name}, choose one of: [{}]",
+                several.join(" ")
+            );
             if !init.is_empty() {
                 message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
             }
@@ -212,5 +246,51 @@ impl Follower {
                 () = self.closing.cancelled() => return None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines() -> Vec<Line> {
+        (0..5)
+            .map(|i| Line {
+                time: Timestamp::from_second(i * 10).unwrap(),
+                text: format!("line {i}"),
+            })
+            .collect()
+    }
+
+    fn shown(tail: Option<usize>, since: Option<i64>, timestamps: bool, limit: Option<usize>) -> String {
+        let since = since.map(|s| Timestamp::from_second(s).unwrap());
+        let options = Options {
+            tail,
+            since,
+            timestamps,
+            previous: false,
+            limit,
+            follow: false,
+        };
+        let mut text = Vec::new();
+        for line in options.select(&lines()) {
+            options.write(line, &mut text);
+        }
+        let mut left = limit;
+        clip(&mut text, &mut left);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn options_choose_as_the_kubelet_does() {
+        assert_eq!(shown(Some(2), None, false, None), "line 3\nline 4\n");
+        assert_eq!(shown(Some(0), None, false, None), "");
+        assert_eq!(shown(Some(4), Some(30), false, None), "line 3\nline 4\n");
+        assert_eq!(
+            shown(Some(1), Some(0), true, None),
+            "1970-01-01T00:00:40.000000000Z line 4\n"
+        );
+        // the beginning of what is selected, even within a line
+        assert_eq!(shown(Some(2), None, false, Some(9)), "line 3\nli");
     }
 }

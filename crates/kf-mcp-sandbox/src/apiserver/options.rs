@@ -26,7 +26,11 @@ impl WriteOptions {
             let supported = r#"supported values: "", "Ignore", "Strict", "Warn""#;
             return Err(unsupported(kind, "fieldValidation", validation, supported));
         }
-        Ok(Self { dry_run, strict: validation == "Strict", warn: validation != "Ignore" })
+        Ok(Self {
+            dry_run,
+            strict: validation == "Strict",
+            warn: validation != "Ignore",
+        })
     }
 }
 
@@ -56,12 +60,26 @@ impl DeleteOptions {
             })?
         };
         let string = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let listed = body["dryRun"].as_array().into_iter().flatten().map(|v| v.as_str().unwrap_or_default());
+        let listed = body["dryRun"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|v| v.as_str().unwrap_or_default());
         let dry_run = dry_run("DeleteOptions", listed.chain(call.query.all("dryRun")))?;
-        let orphan = body["orphanDependents"].as_bool().or(call.query.get("orphanDependents").map(|v| v == "true"));
+        let orphan = body["orphanDependents"]
+            .as_bool()
+            .or(call.query.get("orphanDependents").map(|v| v == "true"));
         let policy = string("/propagationPolicy")
             .or_else(|| call.query.get("propagationPolicy").map(str::to_owned))
-            .or_else(|| orphan.map(|orphan| if orphan { "Orphan".to_owned() } else { "Background".to_owned() }));
+            .or_else(|| {
+                orphan.map(|orphan| {
+                    if orphan {
+                        "Orphan".to_owned()
+                    } else {
+                        "Background".to_owned()
+                    }
+                })
+            });
         if let Some(policy) = &policy
             && !matches!(policy.as_str(), "Background" | "Foreground" | "Orphan")
         {
@@ -90,5 +108,14 @@ fn dry_run<'a>(kind: &str, values: impl Iterator<Item = &'a str>) -> Result<bool
 
 fn unsupported(kind: &str, field: &'static str, value: &str, supported: &str) -> Status {
     let message = format!("Unsupported value: \"{value}\": {supported}");
-    invalid("meta.k8s.io", kind, "", &Cause { reason: "FieldValueNotSupported", field, message })
+    invalid(
+        "meta.k8s.io",
+        kind,
+        "",
+        &Cause {
+            reason: "FieldValueNotSupported",
+            field,
+            message,
+        },
+    )
 }

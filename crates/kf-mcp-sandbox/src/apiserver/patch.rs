@@ -27,8 +27,12 @@ pub(crate) fn patch(
     let options = WriteOptions::new(call, "PatchOptions")?;
     let patch = Patch::read(call)?;
     let namespace = call.target.namespace.as_deref().unwrap_or_default();
-    inner.with(|state, now| {
-        let before = state.store.get(kind, namespace, name).cloned().ok_or_else(|| not_found(kind, name))?;
+    inner.with(|state, _| {
+        let before = state
+            .store
+            .get(kind, namespace, name)
+            .cloned()
+            .ok_or_else(|| not_found(kind, name))?;
         let mut object = (*before).clone();
         patch.apply(&mut object)?;
         same_type(&object, kind)?;
@@ -36,14 +40,30 @@ pub(crate) fn patch(
             let new = text(&object, &format!("/{}", field.replace('.', "/")));
             if new != old {
                 let message = format!("Invalid value: \"{new}\": field is immutable");
-                return Err(invalid(kind.group, kind.kind, name, &Cause {
-                    reason: "FieldValueInvalid",
-                    field,
-                    message,
-                }));
+                return Err(invalid(
+                    kind.group,
+                    kind.kind,
+                    name,
+                    &Cause {
+                        reason: "FieldValueInvalid",
+                        field,
+                        message,
+                    },
+                ));
             }
         }
-        apply(state, &Change { kind, name, before, status, options }, object, call, now)
+        apply(
+            state,
+            &Change {
+                kind,
+                name,
+                before,
+                status,
+                options,
+            },
+            object,
+            call,
+        )
     })
 }
 
@@ -78,7 +98,9 @@ impl Patch {
                 }
                 Ok(Self::Json(patch))
             }
-            _ => Err(unsupported_media_type("application/json-patch+json, application/merge-patch+json")),
+            _ => Err(unsupported_media_type(
+                "application/json-patch+json, application/merge-patch+json",
+            )),
         }
     }
 

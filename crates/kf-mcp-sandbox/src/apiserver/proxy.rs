@@ -19,13 +19,23 @@ pub(crate) fn proxy(inner: &Inner, call: &Call, kind: &'static Kind, target: &st
     let (name, port) = match parts.as_slice() {
         [name] => (*name, ""),
         [name, port] | ["http" | "https" | "", name, port] => (*name, *port),
-        _ => return Err(super::errors::bad_request(format!("invalid service request \"{target}\""))),
+        _ => {
+            return Err(super::errors::bad_request(format!(
+                "invalid service request \"{target}\""
+            )));
+        }
     };
     let path = format!("/{}", call.target.rest.as_deref().unwrap_or_default());
     inner.with(|state, now| {
-        let service = state.store.get(kind, namespace, name).ok_or_else(|| not_found(kind, name))?;
+        let service = state
+            .store
+            .get(kind, namespace, name)
+            .ok_or_else(|| not_found(kind, name))?;
         let known = service["spec"]["ports"].as_array().is_none_or(|ports| {
-            port.is_empty() || ports.iter().any(|p| p["name"] == port || p["port"].to_string() == port)
+            port.is_empty()
+                || ports
+                    .iter()
+                    .any(|p| p["name"] == port || p["port"].as_u64().is_some_and(|n| port.parse() == Ok(n)))
         });
         if !known {
             let message = format!("no service port \"{port}\" found for service \"{name}\"");
@@ -35,7 +45,9 @@ pub(crate) fn proxy(inner: &Inner, call: &Call, kind: &'static Kind, target: &st
             let message = format!("no endpoints available for service \"{name}\"");
             return Err(Status::new(503, "ServiceUnavailable", message));
         }
-        let answer = state.registry.handle(&call.method, &path, &call.raw_query, &call.body, now);
+        let answer = state
+            .registry
+            .handle(&call.method, &path, &call.raw_query, &call.body, now);
         let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::BAD_GATEWAY);
         Ok(Answer::whole(code, answer.content_type, answer.body))
     })

@@ -21,7 +21,10 @@ impl Query {
 
     /// The first value of a parameter, unless it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .find(|(n, v)| n == name && !v.is_empty())
+            .map(|(_, v)| v.as_str())
     }
 
     /// All values of a parameter.
@@ -32,7 +35,9 @@ impl Query {
     /// A boolean as Go's `strconv.ParseBool` reads it; anything else counts as false.
     pub(crate) fn flag(&self, name: &str) -> bool {
         // a bare `?watch` is true for a real server
-        self.0.iter().any(|(n, v)| n == name && matches!(v.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True" | ""))
+        self.0
+            .iter()
+            .any(|(n, v)| n == name && matches!(v.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True" | ""))
     }
 
     /// A whole number.

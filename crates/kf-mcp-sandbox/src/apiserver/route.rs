@@ -93,14 +93,26 @@ mod tests {
     #[test]
     fn paths_are_read_as_a_real_server_reads_them() {
         let target = resource("/apis/trainer.kubeflow.org/v1alpha1/namespaces/team-a/trainjobs/x/status");
-        assert_eq!((target.group.as_str(), target.resource.as_str()), ("trainer.kubeflow.org", "trainjobs"));
+        assert_eq!(
+            (target.group.as_str(), target.resource.as_str()),
+            ("trainer.kubeflow.org", "trainjobs")
+        );
         assert_eq!(target.namespace.as_deref(), Some("team-a"));
-        assert_eq!((target.name.as_deref(), target.subresource.as_str()), (Some("x"), "status"));
+        assert_eq!(
+            (target.name.as_deref(), target.subresource.as_str()),
+            (Some("x"), "status")
+        );
         let target = resource("/api/v1/namespaces/team-a");
-        assert_eq!((target.resource.as_str(), target.name.as_deref()), ("namespaces", Some("team-a")));
+        assert_eq!(
+            (target.resource.as_str(), target.name.as_deref()),
+            ("namespaces", Some("team-a"))
+        );
         let target = resource("/api/v1/namespaces/a/services/http:reg:8080/proxy/api/x%20y/");
         assert_eq!(target.rest.as_deref(), Some("api/x%20y/"));
         assert_eq!(route("/healthz"), Route::Other("/healthz".to_owned()));
-        assert_eq!(route("/apis/batch/v1"), Route::Version("batch".to_owned(), "v1".to_owned()));
+        assert_eq!(
+            route("/apis/batch/v1"),
+            Route::Version("batch".to_owned(), "v1".to_owned())
+        );
     }
 }

@@ -35,7 +35,11 @@ impl Selection {
     /// Reads `labelSelector` and `fieldSelector`.
     pub(crate) fn new(kind: &Kind, query: &Query) -> Result<Self, Status> {
         let labels = query.get("labelSelector").map(labels).transpose()?.unwrap_or_default();
-        let fields = query.get("fieldSelector").map(|text| fields(kind, text)).transpose()?.unwrap_or_default();
+        let fields = query
+            .get("fieldSelector")
+            .map(|text| fields(kind, text))
+            .transpose()?
+            .unwrap_or_default();
         Ok(Self { labels, fields })
     }
 
@@ -46,8 +50,13 @@ impl Selection {
 
     /// Whether an object is selected.
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.fields.iter().all(|f| (field(object, &f.path) == f.value) == f.equal)
-            && self.labels.iter().all(|label| label.matches(&object["metadata"]["labels"]))
+        self.fields
+            .iter()
+            .all(|f| (field(object, &f.path) == f.value) == f.equal)
+            && self
+                .labels
+                .iter()
+                .all(|label| label.matches(&object["metadata"]["labels"]))
     }
 }
 
@@ -84,17 +93,27 @@ fn labels(text: &str) -> Result<Vec<Label>, Status> {
 fn requirement(part: &str) -> Result<Label, Status> {
     let part = part.trim();
     let bad = |found: &str, expected: &str| {
-        bad_request(format!("unable to parse requirement: found '{found}', expected: {expected}"))
+        bad_request(format!(
+            "unable to parse requirement: found '{found}', expected: {expected}"
+        ))
     };
     let key = |text: &str| {
         let text = text.trim();
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        if text.is_empty() || !text.chars().all(fine) { Err(bad(text, "!, identifier, or 'end of string'")) } else { Ok(text.to_owned()) }
+        if text.is_empty() || !text.chars().all(fine) {
+            Err(bad(text, "!, identifier, or 'end of string'"))
+        } else {
+            Ok(text.to_owned())
+        }
     };
     let value = |text: &str| {
         let text = text.trim();
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if text.chars().all(fine) { Ok(text.to_owned()) } else { Err(bad(text, "identifier")) }
+        if text.chars().all(fine) {
+            Ok(text.to_owned())
+        } else {
+            Err(bad(text, "identifier"))
+        }
     };
     if let Some(rest) = part.strip_prefix('!') {
         return Ok(Label::Missing(key(rest)?));
@@ -113,7 +132,10 @@ fn requirement(part: &str) -> Result<Label, Status> {
         return Ok(Label::NotIn(key(name)?, vec![value(text)?]));
     }
     if let Some((name, text)) = part.split_once('=') {
-        return Ok(Label::In(key(name)?, vec![value(text.strip_prefix('=').unwrap_or(text))?]));
+        return Ok(Label::In(
+            key(name)?,
+            vec![value(text.strip_prefix('=').unwrap_or(text))?],
+        ));
     }
     Ok(Label::Exists(key(part)?))
 }
@@ -126,12 +148,18 @@ fn fields(kind: &Kind, text: &str) -> Result<Vec<Field>, Status> {
         } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
             (path, true, value)
         } else {
-            return Err(bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
+            return Err(bad_request(format!(
+                "invalid selector: '{text}'; can't understand '{part}'"
+            )));
         };
         if !supported(kind, path) {
             return Err(bad_request(unsupported(kind, path)));
         }
-        out.push(Field { path: path.to_owned(), equal, value: value.to_owned() });
+        out.push(Field {
+            path: path.to_owned(),
+            equal,
+            value: value.to_owned(),
+        });
     }
     Ok(out)
 }
@@ -188,7 +216,10 @@ fn field<'a>(object: &'a Value, path: &str) -> Cow<'a, str> {
     if path == "source" {
         // events of the new kind name their source in another field
         let old = object["source"]["component"].as_str().filter(|s| !s.is_empty());
-        return Cow::Borrowed(old.or_else(|| object["reportingComponent"].as_str()).unwrap_or_default());
+        return Cow::Borrowed(
+            old.or_else(|| object["reportingComponent"].as_str())
+                .unwrap_or_default(),
+        );
     }
     match path.split('.').try_fold(object, |at, step| at.get(step)) {
         Some(Value::String(text)) => Cow::Borrowed(text),
@@ -219,7 +250,11 @@ mod tests {
             ("tier in (cpu)", false),
         ] {
             let labels = labels(selector).unwrap();
-            assert_eq!(Selection { labels, fields: vec![] }.matches(&object), selected, "{selector}");
+            assert_eq!(
+                Selection { labels, fields: vec![] }.matches(&object),
+                selected,
+                "{selector}"
+            );
         }
         assert_eq!(labels("app in (a").unwrap_err().code, 400);
         assert_eq!(labels("a b").unwrap_err().code, 400);
@@ -230,7 +265,10 @@ mod tests {
         let query = |text: &str| Query::new(&format!("fieldSelector={text}"));
         let kind = |name| Kind::named(name).unwrap();
         let event = json!({"reason": "Started", "involvedObject": {"name": "p"}, "reportingComponent": "kubelet"});
-        let chosen = Selection::new(kind("Event"), &query("involvedObject.name=p,reason!=Killing,source=kubelet"));
+        let chosen = Selection::new(
+            kind("Event"),
+            &query("involvedObject.name=p,reason!=Killing,source=kubelet"),
+        );
         assert!(chosen.unwrap().matches(&event));
         let refused = Selection::new(kind("TrainJob"), &query("spec.suspend=true")).unwrap_err();
         assert_eq!(refused.message, "field label not supported: spec.suspend");

@@ -10,6 +10,7 @@ use super::Call;
 use super::answer::Answer;
 use super::body::{check_name, object, settle_namespace};
 use super::errors::{Cause, already_exists, bad_request, conflict, conflict_because, invalid, not_found};
+use super::fresh::{defaults, generate_name, service_account};
 use super::list::version;
 use super::options::WriteOptions;
 use super::view::Shown;
@@ -24,7 +25,11 @@ pub(crate) fn get(inner: &Inner, call: &Call, kind: &'static Kind, name: &str) -
     let namespace = call.target.namespace.as_deref().unwrap_or_default();
     let object = inner.with(|state, _| {
         version(call, &state.store)?;
-        state.store.get(kind, namespace, name).cloned().ok_or_else(|| not_found(kind, name))
+        state
+            .store
+            .get(kind, namespace, name)
+            .cloned()
+            .ok_or_else(|| not_found(kind, name))
     })?;
     Ok(Answer::json(StatusCode::OK, &Shown(&object, call.view)))
 }
@@ -36,7 +41,11 @@ pub(crate) fn create(inner: &Inner, call: &Call, kind: &'static Kind) -> Result<
     let namespace = call.target.namespace.as_deref().unwrap_or_default();
     settle_namespace(&mut object, kind, namespace)?;
     if !text(&object, "/metadata/resourceVersion").is_empty() {
-        return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
+        return Err(Status::new(
+            500,
+            "",
+            "resourceVersion should not be set on objects to be created",
+        ));
     }
     let meta = metadata(&mut object);
     for field in [
@@ -97,16 +106,36 @@ pub(crate) fn update(
             "the name of the object ({given}) does not match the name on the URL ({name})"
         )));
     }
-    inner.with(|state, now| {
-        let before = state.store.get(kind, namespace, name).cloned().ok_or_else(|| not_found(kind, name))?;
+    inner.with(|state, _| {
+        let before = state
+            .store
+            .get(kind, namespace, name)
+            .cloned()
+            .ok_or_else(|| not_found(kind, name))?;
         if kind.custom() && text(&object, "/metadata/resourceVersion").is_empty() {
-            return Err(invalid(kind.group, kind.kind, name, &Cause {
-                reason: "FieldValueInvalid",
-                field: "metadata.resourceVersion",
-                message: "Invalid value: 0: must be specified for an update".to_owned(),
-            }));
+            return Err(invalid(
+                kind.group,
+                kind.kind,
+                name,
+                &Cause {
+                    reason: "FieldValueInvalid",
+                    field: "metadata.resourceVersion",
+                    message: "Invalid value: 0: must be specified for an update".to_owned(),
+                },
+            ));
         }
-        apply(state, &Change { kind, name, before, status, options }, object, call, now)
+        apply(
+            state,
+            &Change {
+                kind,
+                name,
+                before,
+                status,
+                options,
+            },
+            object,
+            call,
+        )
     })
 }
 
@@ -121,14 +150,14 @@ pub(crate) struct Change<'a> {
 }
 
 /// Checks, admits and stores what an update or a patch made of an object.
-pub(crate) fn apply(
-    state: &mut State,
-    change: &Change<'_>,
-    mut object: Value,
-    call: &Call,
-    now: Timestamp,
-) -> Result<Answer, Status> {
-    let Change { kind, name, before, status, options } = change;
+pub(crate) fn apply(state: &mut State, change: &Change<'_>, mut object: Value, call: &Call) -> Result<Answer, Status> {
+    let Change {
+        kind,
+        name,
+        before,
+        status,
+        options,
+    } = change;
     let given = text(&object, "/metadata/resourceVersion");
     if !given.is_empty() && given != text(before, "/metadata/resourceVersion") {
         return Err(conflict(kind, name));
@@ -149,7 +178,14 @@ pub(crate) fn apply(
             }
         }
         keep_identity(&mut object, before);
-        warnings = admission::admit(&state.store, kind, Verb::Update, &mut object, Some(before), options.strict)?;
+        warnings = admission::admit(
+            &state.store,
+            kind,
+            Verb::Update,
+            &mut object,
+            Some(before),
+            options.strict,
+        )?;
     }
     let stored = match (options.dry_run, status) {
         (true, status) => state.store.preview_update(kind, object, *status).map(Arc::new),
@@ -157,10 +193,15 @@ pub(crate) fn apply(
         (false, false) => state.store.update(kind, object),
     };
     let stored = stored.map_err(|error| refusal(&error, kind, name))?;
-    let finalizers = stored["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+    let finalizers = stored["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|f| !f.is_empty());
     if !options.dry_run && !finalizers && stored["metadata"].get("deletionTimestamp").is_some() {
         // the last finalizer is gone, and with it the object
-        state.store.delete(kind, &text(&stored, "/metadata/namespace"), name, false).ok();
+        state
+            .store
+            .delete(kind, &text(&stored, "/metadata/namespace"), name, false)
+            .ok();
     }
     let answer = Answer::json(StatusCode::OK, &Shown(&stored, call.view));
     Ok(answer.warnings(if options.warn { &warnings } else { &[] }))
@@ -176,34 +217,14 @@ pub(crate) fn refusal(error: &StoreError, kind: &Kind, name: &str) -> Status {
     }
 }
 
-/// The ServiceAccount that every namespace has.
-pub(crate) fn service_account(store: &mut Store, namespace: &str, now: Timestamp) {
-    if let Some(kind) = Kind::named("ServiceAccount") {
-        // one that is there already is as good
-        store.create(kind, json!({"metadata": {"name": "default", "namespace": namespace}}), now).ok();
-    }
-}
-
-/// What the API server itself puts into new objects of some kinds.
-pub(crate) fn defaults(kind: &Kind, name: &str, object: &mut Value) {
-    let phase = match kind.kind {
-        "Namespace" => {
-            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
-            if object.pointer("/spec/finalizers").is_none() {
-                object["spec"]["finalizers"] = json!(["kubernetes"]);
-            }
-            "Active"
-        }
-        "Pod" | "PersistentVolumeClaim" => "Pending",
-        _ => return,
-    };
-    if object.pointer("/status/phase").is_none() {
-        object["status"]["phase"] = json!(phase);
-    }
-}
-
 fn keep_identity(object: &mut Value, before: &Value) {
-    for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp", "resourceVersion"] {
+    for field in [
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "deletionTimestamp",
+        "resourceVersion",
+    ] {
         match before["metadata"].get(field) {
             Some(value) => metadata(object).insert(field.into(), value.clone()),
             None => metadata(object).remove(field),
@@ -218,33 +239,11 @@ fn namespace_exists(store: &Store, namespace: &str) -> Result<(), Status> {
     }
 }
 
-/// Makes a name from `generateName`: looks random, and is the same in every run.
-fn generate_name(state: &mut State, kind: &Kind, namespace: &str, object: &mut Value) {
-    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let prefix = text(object, "/metadata/generateName");
-    if prefix.is_empty() || !text(object, "/metadata/name").is_empty() {
-        return;
-    }
-    loop {
-        state.names += 1;
-        // a multiplication by an odd constant spreads the counter without ever giving a number twice
-        let mut mixed = state.names.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-        let mut name: String = prefix.chars().take(58).collect();
-        for _ in 0..5 {
-            let letter = usize::try_from(mixed % 27).unwrap_or_default();
-            name.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'x')));
-            mixed /= 27;
-        }
-        if state.store.get(kind, namespace, &name).is_none() {
-            metadata(object).insert("name".into(), json!(name));
-            return;
-        }
-    }
-}
-
 /// The object as a deletion that takes its time would answer it.
 pub(crate) fn terminating(object: &Value, now: Timestamp) -> Value {
     let mut object = object.clone();
-    metadata(&mut object).entry("deletionTimestamp").or_insert_with(|| json!(seconds(now)));
+    metadata(&mut object)
+        .entry("deletionTimestamp")
+        .or_insert_with(|| json!(seconds(now)));
     object
 }

@@ -25,7 +25,12 @@ impl View {
         let partial = headers
             .get(ACCEPT)
             .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| accept.split(',').next().is_some_and(|first| first.contains("as=PartialObjectMetadata")));
+            .is_some_and(|accept| {
+                accept
+                    .split(',')
+                    .next()
+                    .is_some_and(|first| first.contains("as=PartialObjectMetadata"))
+            });
         if partial { View::Metadata } else { View::Whole }
     }
 }
@@ -37,8 +42,11 @@ impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.1, self.0.as_object()) {
             (View::Whole, _) | (_, None) => self.0.serialize(serializer),
-            (View::Bare, Some(object)) => serializer
-                .collect_map(object.iter().filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind"))),
+            (View::Bare, Some(object)) => serializer.collect_map(
+                object
+                    .iter()
+                    .filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind")),
+            ),
             (View::Metadata, Some(_)) => {
                 let mut map = serializer.serialize_map(Some(3))?;
                 map.serialize_entry("kind", "PartialObjectMetadata")?;

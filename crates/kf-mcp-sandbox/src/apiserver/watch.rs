@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Call;
 use super::answer::Answer;
-use super::errors::{invalid, too_old, Cause};
+use super::errors::{Cause, invalid, too_old};
 use super::list::version;
 use super::selector::Selection;
 use super::view::{Shown, View};
@@ -70,13 +70,23 @@ pub(crate) fn watch(
     let initial = call.query.flag("sendInitialEvents");
     let bookmarks = call.query.flag("allowWatchBookmarks");
     if initial && call.query.get("resourceVersionMatch") != Some("NotOlderThan") {
-        return Err(invalid("meta.k8s.io", "ListOptions", "", &Cause {
-            reason: "FieldValueForbidden",
-            field: "sendInitialEvents",
-            message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan".to_owned(),
-        }));
+        return Err(invalid(
+            "meta.k8s.io",
+            "ListOptions",
+            "",
+            &Cause {
+                reason: "FieldValueForbidden",
+                field: "sendInitialEvents",
+                message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+                    .to_owned(),
+            },
+        ));
     }
-    let lifetime = call.query.number("timeoutSeconds")?.filter(|&s| s > 0).unwrap_or(LIFETIME);
+    let lifetime = call
+        .query
+        .number("timeoutSeconds")?
+        .filter(|&s| s > 0)
+        .unwrap_or(LIFETIME);
     let now = inner.clock.now();
     let at = |by: SignedDuration| now.saturating_add(by).unwrap_or(Timestamp::MAX);
     let mut watcher = Watcher {
@@ -150,7 +160,11 @@ impl Watcher {
             if !self.queue.is_empty() || self.finished {
                 continue;
             }
-            let wake = if self.bookmarks { self.ends.min(self.next_bookmark) } else { self.ends };
+            let wake = if self.bookmarks {
+                self.ends.min(self.next_bookmark)
+            } else {
+                self.ends
+            };
             tokio::select! {
                 changed = self.ticks.changed() => changed.ok()?,
                 () = self.inner.clock.until(Some(wake)) => {}
@@ -170,7 +184,10 @@ impl Watcher {
         let resource = self.kind.qualified();
         for change in changes {
             let here = change.key.resource == resource
-                && self.namespace.as_ref().is_none_or(|namespace| *namespace == change.key.namespace);
+                && self
+                    .namespace
+                    .as_ref()
+                    .is_none_or(|namespace| *namespace == change.key.namespace);
             if here && let Some(line) = event(change, &self.selection, self.view) {
                 self.queue.push_back(line);
             }
@@ -214,7 +231,11 @@ fn event(change: &Change, selection: &Selection, view: View) -> Option<Bytes> {
 }
 
 fn line(r#type: &'static str, object: &Value, view: View) -> Bytes {
-    let mut line = serde_json::to_vec(&Line { r#type, object: Shown(object, view) }).unwrap_or_default();
+    let mut line = serde_json::to_vec(&Line {
+        r#type,
+        object: Shown(object, view),
+    })
+    .unwrap_or_default();
     line.push(b'\n');
     line.into()
 }

@@ -18,7 +18,14 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
             next["status"] = json!({
                 "startTime": seconds(now), "completionTime": null, "currentOptimalTrial": {"observation": {}},
             });
-            set_condition(&mut next, "Created", "True", "ExperimentCreated", "Experiment is created", now);
+            set_condition(
+                &mut next,
+                "Created",
+                "True",
+                "ExperimentCreated",
+                "Experiment is created",
+                now,
+            );
             if let Some(condition) = next.pointer_mut("/status/conditions/0") {
                 condition["lastUpdateTime"] = json!(seconds(now));
             }

@@ -32,13 +32,34 @@ fn reconcile(store: &Store, jobset: &Value, now: Timestamp, actions: &mut Vec<Ac
     }
     surroundings(store, jobset, now, actions);
     let jobs: Vec<(&Value, Option<&Value>)> = items(&jobset["spec"]["replicatedJobs"])
-        .map(|r| (r, store.get(kind("Job"), &namespace, &job_name(jobset, r)).map(|job| &**job)))
+        .map(|r| {
+            (
+                r,
+                store
+                    .get(kind("Job"), &namespace, &job_name(jobset, r))
+                    .map(|job| &**job),
+            )
+        })
         .collect();
-    let statuses: Vec<Value> = jobs.iter().map(|(replicated, job)| replicated_status(replicated, *job)).collect();
-    if let Some(failed) = jobs.iter().filter_map(|(_, job)| *job).find(|job| is_true(job, "Failed")) {
+    let statuses: Vec<Value> = jobs
+        .iter()
+        .map(|(replicated, job)| replicated_status(replicated, *job))
+        .collect();
+    if let Some(failed) = jobs
+        .iter()
+        .filter_map(|(_, job)| *job)
+        .find(|job| is_true(job, "Failed"))
+    {
         fail(&mut next, failed, &jobs, now, actions);
     } else if succeeded(jobset, &statuses) {
-        finish(&mut next, "Completed", "AllJobsCompleted", "jobset completed successfully", now, actions);
+        finish(
+            &mut next,
+            "Completed",
+            "AllJobsCompleted",
+            "jobset completed successfully",
+            now,
+            actions,
+        );
         sweep(&jobs, actions);
     } else {
         for (replicated, job) in &jobs {
@@ -84,16 +105,23 @@ fn replicated_status(replicated: &Value, job: Option<&Value>) -> Value {
 fn succeeded(jobset: &Value, statuses: &[Value]) -> bool {
     let policy = &jobset["spec"]["successPolicy"];
     let targets: Vec<&Value> = items(&policy["targetReplicatedJobs"]).collect();
-    let mut wanted =
-        statuses.iter().filter(|s| targets.is_empty() || targets.contains(&&s["name"])).map(|s| s["succeeded"] == 1);
-    if policy["operator"] == "Any" { wanted.any(|done| done) } else { wanted.all(|done| done) }
+    let mut wanted = statuses
+        .iter()
+        .filter(|s| targets.is_empty() || targets.contains(&&s["name"]))
+        .map(|s| s["succeeded"] == 1);
+    if policy["operator"] == "Any" {
+        wanted.any(|done| done)
+    } else {
+        wanted.all(|done| done)
+    }
 }
 
 fn ready_to_start(replicated: &Value, statuses: &[Value]) -> bool {
     items(&replicated["dependsOn"]).all(|dependency| {
-        statuses.iter().filter(|s| s["name"] == dependency["name"]).all(|s| {
-            s["succeeded"] == 1 || (dependency["status"] == "Ready" && s["ready"] == 1)
-        })
+        statuses
+            .iter()
+            .filter(|s| s["name"] == dependency["name"])
+            .all(|s| s["succeeded"] == 1 || (dependency["status"] == "Ready" && s["ready"] == 1))
     })
 }
 
@@ -124,24 +152,26 @@ fn fail(
     sweep(jobs, actions);
 }
 
-fn finish(
-    next: &mut Value,
-    condition: &str,
-    reason: &str,
-    message: &str,
-    now: Timestamp,
-    actions: &mut Vec<Action>,
-) {
+fn finish(next: &mut Value, condition: &str, reason: &str, message: &str, now: Timestamp, actions: &mut Vec<Action>) {
     set_condition(next, condition, "True", reason, message, now);
     next["status"]["terminalState"] = json!(condition);
     let level = if condition == "Completed" { "Normal" } else { "Warning" };
-    let note = Note { reporter: "jobset", level, reason, message };
+    let note = Note {
+        reporter: "jobset",
+        level,
+        reason,
+        message,
+    };
     actions.push(new_event(next, note, "Reconciling", now));
 }
 
 /// Jobs that still run when their JobSet has ended go; finished ones stay for their pods and logs.
 fn sweep(jobs: &[(&Value, Option<&Value>)], actions: &mut Vec<Action>) {
-    for job in jobs.iter().filter_map(|(_, job)| *job).filter(|job| !job::is_finished(job)) {
+    for job in jobs
+        .iter()
+        .filter_map(|(_, job)| *job)
+        .filter(|job| !job::is_finished(job))
+    {
         actions.push(delete(kind("Job"), job));
     }
 }
@@ -155,7 +185,12 @@ fn suspension(next: &mut Value, suspended: bool, now: Timestamp, actions: &mut V
         return;
     };
     if set_condition(next, "Suspended", status, reason, message, now) {
-        let note = Note { reporter: "jobset", level: "Normal", reason, message };
+        let note = Note {
+            reporter: "jobset",
+            level: "Normal",
+            reason,
+            message,
+        };
         actions.push(new_event(next, note, "Reconciling", now));
     }
 }
@@ -232,7 +267,9 @@ fn marks(jobset: &Value, replicated: &Value, name: &str) -> Value {
     let total = items(&jobset["spec"]["replicatedJobs"]).count();
     let position = jobs.position(|r| r["name"] == replicated["name"]).unwrap_or_default();
     let key = format!("{}/{name}", text(jobset, "/metadata/namespace"));
-    let key: String = (0..3).map(|part| format!("{:016x}", hash(&format!("{key}#{part}")))).collect();
+    let key: String = (0..3)
+        .map(|part| format!("{:016x}", hash(&format!("{key}#{part}"))))
+        .collect();
     json!({
         "jobset.sigs.k8s.io/jobset-name": jobset["metadata"]["name"],
         "jobset.sigs.k8s.io/jobset-uid": jobset["metadata"]["uid"],
@@ -262,7 +299,8 @@ fn claims(jobset: &Value) -> Vec<(String, String)> {
 fn surroundings(store: &Store, jobset: &Value, now: Timestamp, actions: &mut Vec<Action>) {
     let namespace = text(jobset, "/metadata/namespace");
     let name = text(jobset, "/metadata/name");
-    if jobset["spec"]["network"]["enableDNSHostnames"] == true && store.get(kind("Service"), &namespace, &name).is_none()
+    if jobset["spec"]["network"]["enableDNSHostnames"] == true
+        && store.get(kind("Service"), &namespace, &name).is_none()
     {
         actions.push(Action::Create(
             kind("Service"),

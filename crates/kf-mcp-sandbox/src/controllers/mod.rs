@@ -50,7 +50,10 @@ const MOMENTS: usize = 5_000;
 
 /// What all controllers want to write now.
 pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
-    CONTROLLERS.iter().flat_map(|controller| controller(store, now)).collect()
+    CONTROLLERS
+        .iter()
+        .flat_map(|controller| controller(store, now))
+        .collect()
 }
 
 /// Lets the controllers write until none wants to any more. Returns when something next happens by itself.
@@ -71,7 +74,10 @@ pub fn settle(store: &mut Store, now: Timestamp) -> Option<Timestamp> {
 
 /// When something next happens by itself; may lie in the past.
 fn next(store: &Store) -> Option<Timestamp> {
-    [pod::next(store), job::next(store), trainjob::next(store)].into_iter().flatten().min()
+    [pod::next(store), job::next(store), trainjob::next(store)]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 fn quiet(store: &mut Store, now: Timestamp) {
@@ -107,7 +113,11 @@ fn current(mut object: Value) -> Value {
 
 /// The delete of an object.
 fn delete(kind: &'static Kind, object: &Value) -> Action {
-    Action::Delete(kind, text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+    Action::Delete(
+        kind,
+        text(object, "/metadata/namespace"),
+        text(object, "/metadata/name"),
+    )
 }
 
 #[cfg(test)]

@@ -35,7 +35,11 @@ pub fn owner_uid(object: &Value) -> &str {
 
 /// A condition of an object by its type.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    object["status"]["conditions"].as_array().into_iter().flatten().find(|c| c["type"] == kind)
+    object["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|c| c["type"] == kind)
 }
 
 /// Whether a condition is there and true.
@@ -72,7 +76,9 @@ pub fn set_condition(
     if !object["status"]["conditions"].is_array() {
         object["status"]["conditions"] = json!([]);
     }
-    let Some(all) = object["status"]["conditions"].as_array_mut() else { return false };
+    let Some(all) = object["status"]["conditions"].as_array_mut() else {
+        return false;
+    };
     match all.iter_mut().find(|c| c["type"] == kind) {
         Some(old) => {
             if old["status"] == status {
@@ -145,7 +151,10 @@ fn base_event(about: &Value, note: Note<'_>, now: Timestamp) -> Value {
         Some(namespace) if !namespace.is_empty() => namespace,
         _ => "default",
     };
-    let seed = format!("{}/{}/{}/{}/{}", about["metadata"]["uid"], note.reason, note.message, note.reporter, now);
+    let seed = format!(
+        "{}/{}/{}/{}/{}",
+        about["metadata"]["uid"], note.reason, note.message, note.reporter, now
+    );
     let mut involved = json!({
         "kind": about["kind"], "namespace": namespace, "name": name, "uid": about["metadata"]["uid"],
         "apiVersion": about["apiVersion"],
@@ -205,10 +214,14 @@ pub fn duration(text: &str) -> Option<Duration> {
         return None;
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(rest.len());
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        let letters = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
         total += number
             * match &rest[..letters] {
                 "ms" => 0.001,
@@ -227,7 +240,10 @@ pub fn duration(text: &str) -> Option<Duration> {
 
 /// A time field of an object.
 pub fn time(object: &Value, pointer: &str) -> Option<Timestamp> {
-    object.pointer(pointer).and_then(Value::as_str).and_then(|t| t.parse().ok())
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .and_then(|t| t.parse().ok())
 }
 
 /// A whole number of an object.
@@ -237,7 +253,10 @@ pub fn number(object: &Value, pointer: &str) -> Option<i64> {
 
 /// `time + duration`, staying put at the end of time.
 pub fn later(time: Timestamp, by: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(by).ok().and_then(|by| time.checked_add(by).ok()).unwrap_or(time)
+    jiff::SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| time.checked_add(by).ok())
+        .unwrap_or(time)
 }
 
 /// The elements of an array field, none when it is missing.

@@ -64,7 +64,9 @@ fn due(pod: &Value) -> Option<(Change, Due)> {
     {
         return None;
     }
-    let Some(main) = pod["status"]["containerStatuses"].get(0) else { return Some((Change::Create, Due::Now)) };
+    let Some(main) = pod["status"]["containerStatuses"].get(0) else {
+        return Some((Change::Create, Due::Now));
+    };
     let state = &main["state"];
     if let Some(started) = time(state, "/running/startedAt") {
         return match setting(pod, "sim/run", "SIM_RUN") {
@@ -81,7 +83,10 @@ fn due(pod: &Value) -> Option<(Change, Due)> {
     }
     let scheduled = items(&pod["status"]["conditions"]).find(|c| c["type"] == "PodScheduled")?;
     let start = setting(pod, "sim/start", "SIM_START").and_then(whole).unwrap_or(START);
-    Some((Change::Start, Due::At(later(time(scheduled, "/lastTransitionTime")?, start))))
+    Some((
+        Change::Start,
+        Due::At(later(time(scheduled, "/lastTransitionTime")?, start)),
+    ))
 }
 
 /// A duration in whole seconds, rounded up: a pod's status tells times in seconds, and what took no time at all could
@@ -91,10 +96,14 @@ fn whole(text: &str) -> Option<Duration> {
 }
 
 fn backoff(pod: &Value, main: &Value) -> Duration {
-    setting(pod, "sim/backoff", "SIM_BACKOFF").and_then(whole).unwrap_or_else(|| {
-        let restarts = u32::try_from(number(main, "/restartCount").unwrap_or_default()).unwrap_or_default();
-        Duration::from_secs(10).saturating_mul(2_u32.saturating_pow(restarts)).min(LONGEST_BACKOFF)
-    })
+    setting(pod, "sim/backoff", "SIM_BACKOFF")
+        .and_then(whole)
+        .unwrap_or_else(|| {
+            let restarts = u32::try_from(number(main, "/restartCount").unwrap_or_default()).unwrap_or_default();
+            Duration::from_secs(10)
+                .saturating_mul(2_u32.saturating_pow(restarts))
+                .min(LONGEST_BACKOFF)
+        })
 }
 
 fn act(store: &Store, pod: &Value, change: Change, at: Timestamp, actions: &mut Vec<Action>) {
@@ -112,7 +121,9 @@ fn act(store: &Store, pod: &Value, change: Change, at: Timestamp, actions: &mut 
 fn statuses(pod: &Value, of: &str, old: &str, make: impl Fn(&Value, &Value) -> Value) -> Value {
     items(&pod["spec"][of])
         .map(|container| {
-            let before = items(&pod["status"][old]).find(|s| s["name"] == container["name"]).unwrap_or(&Value::Null);
+            let before = items(&pod["status"][old])
+                .find(|s| s["name"] == container["name"])
+                .unwrap_or(&Value::Null);
             make(container, before)
         })
         .collect()
@@ -137,7 +148,9 @@ fn create(pod: &mut Value, at: Timestamp) {
 }
 
 fn not_ready(pod: &mut Value, reason: &str, at: Timestamp) {
-    let names: Vec<&str> = items(&pod["spec"]["containers"]).filter_map(|c| c["name"].as_str()).collect();
+    let names: Vec<&str> = items(&pod["spec"]["containers"])
+        .filter_map(|c| c["name"].as_str())
+        .collect();
     let message = match reason {
         "ContainersNotReady" => format!("containers with unready status: [{}]", names.join(" ")),
         _ => String::new(),
@@ -181,7 +194,10 @@ fn start(pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
     run(pod, at, false);
     for container in items(&pod["spec"]["containers"]) {
         let name = text(container, "/name");
-        let pulled = format!("Container image \"{}\" already present on machine", text(container, "/image"));
+        let pulled = format!(
+            "Container image \"{}\" already present on machine",
+            text(container, "/image")
+        );
         for (reason, message) in [
             ("Pulled", pulled),
             ("Created", format!("Created container: {name}")),
@@ -201,7 +217,9 @@ fn restart(pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
 }
 
 fn exit(store: &Store, pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
-    let code: i64 = setting(pod, "sim/exit", "SIM_EXIT").and_then(|code| code.parse().ok()).unwrap_or_default();
+    let code: i64 = setting(pod, "sim/exit", "SIM_EXIT")
+        .and_then(|code| code.parse().ok())
+        .unwrap_or_default();
     let reason = match code {
         0 => "Completed",
         137 => "OOMKilled",
@@ -255,7 +273,11 @@ fn pretty(seconds: u64) -> String {
 fn back_off(store: &Store, pod: &Value, at: Timestamp, actions: &mut Vec<Action>) {
     let events = kind("Event");
     let namespace = text(pod, "/metadata/namespace");
-    let name = format!("{}.{:016x}", text(pod, "/metadata/name"), hash(&text(pod, "/metadata/uid")));
+    let name = format!(
+        "{}.{:016x}",
+        text(pod, "/metadata/name"),
+        hash(&text(pod, "/metadata/uid"))
+    );
     if let Some(event) = store.get(events, &namespace, &name) {
         let mut event = (**event).clone();
         event["count"] = json!(number(&event, "/count").unwrap_or(1) + 1);
@@ -276,7 +298,12 @@ fn back_off(store: &Store, pod: &Value, at: Timestamp, actions: &mut Vec<Action>
 }
 
 fn kubelet<'a>(level: &'a str, reason: &'a str, message: &'a str) -> Note<'a> {
-    Note { reporter: "kubelet", level, reason, message }
+    Note {
+        reporter: "kubelet",
+        level,
+        reason,
+        message,
+    }
 }
 
 fn address(seed: &str, net: u64) -> String {
@@ -289,7 +316,9 @@ fn address(seed: &str, net: u64) -> String {
 }
 
 fn digest(seed: &str) -> String {
-    (0..4).map(|part| format!("{:016x}", hash(&format!("{seed}#{part}")))).collect()
+    (0..4)
+        .map(|part| format!("{:016x}", hash(&format!("{seed}#{part}"))))
+        .collect()
 }
 
 /// Whether a pod counts as ready.

@@ -12,7 +12,9 @@ pub fn milli(value: &Value) -> Option<i128> {
         _ => return None,
     };
     let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+')))
+        .unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let number: f64 = digits.parse().ok()?;
     let factor = match unit {

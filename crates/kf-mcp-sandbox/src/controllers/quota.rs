@@ -67,5 +67,9 @@ fn written(resource: &str, milli: i128) -> String {
     if resource == "memory" && milli % GIB == 0 && milli > 0 {
         return format!("{}Gi", milli / GIB);
     }
-    if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") }
+    if milli % 1000 == 0 {
+        (milli / 1000).to_string()
+    } else {
+        format!("{milli}m")
+    }
 }

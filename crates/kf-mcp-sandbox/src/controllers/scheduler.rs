@@ -33,14 +33,21 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     for pod in waiting {
         let wanted = requests(pod);
         let refusals: Vec<Option<Refusal>> = rooms.iter().map(|room| room.refuse(pod, &wanted)).collect();
-        let best = (0..rooms.len()).filter(|i| refusals[*i].is_none()).min_by_key(|i| rooms[*i].score(&wanted));
+        let best = (0..rooms.len())
+            .filter(|i| refusals[*i].is_none())
+            .min_by_key(|i| rooms[*i].score(&wanted));
         match best {
             Some(index) => {
                 let room = &mut rooms[index];
                 bind(pod, room.name, now, &mut actions);
                 room.take(&wanted);
             }
-            None => refuse(pod, &refusals.into_iter().flatten().collect::<Vec<_>>(), now, &mut actions),
+            None => refuse(
+                pod,
+                &refusals.into_iter().flatten().collect::<Vec<_>>(),
+                now,
+                &mut actions,
+            ),
         }
     }
     actions
@@ -73,7 +80,9 @@ fn rooms(store: &Store) -> Vec<Room<'_>> {
         if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
             continue;
         }
-        let Some(node) = pod["spec"]["nodeName"].as_str() else { continue };
+        let Some(node) = pod["spec"]["nodeName"].as_str() else {
+            continue;
+        };
         if let Some(room) = rooms.iter_mut().find(|room| room.name == node) {
             room.take(&requests(pod));
         }
@@ -123,7 +132,11 @@ impl Room<'_> {
         }
         let mut reasons = Vec::new();
         let mut preemption = true;
-        if self.allocatable.get("pods").is_some_and(|limit| (self.pods + 1) * 1000 > *limit) {
+        if self
+            .allocatable
+            .get("pods")
+            .is_some_and(|limit| (self.pods + 1) * 1000 > *limit)
+        {
             reasons.push("Too many pods".to_owned());
         }
         for (name, amount) in wanted {
@@ -138,7 +151,10 @@ impl Room<'_> {
 }
 
 fn never(reason: &str) -> Refusal {
-    Refusal { reasons: vec![reason.to_owned()], preemption: false }
+    Refusal {
+        reasons: vec![reason.to_owned()],
+        preemption: false,
+    }
 }
 
 fn tolerated(node: &Value, pod: &Value) -> bool {
@@ -161,8 +177,11 @@ fn tolerated(node: &Value, pod: &Value) -> bool {
 
 fn selected(node: &Value, pod: &Value) -> bool {
     let labels = &node["metadata"]["labels"];
-    let simple =
-        pod["spec"]["nodeSelector"].as_object().into_iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    let simple = pod["spec"]["nodeSelector"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .all(|(key, value)| labels.get(key) == Some(value));
     let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     let terms = &required["nodeSelectorTerms"];
     simple
@@ -190,15 +209,24 @@ fn bind(pod: &Value, node: &str, now: Timestamp, actions: &mut Vec<Action>) {
     bound["status"]["phase"] = json!("Pending");
     set_condition(&mut bound, "PodScheduled", "True", "", "", now);
     actions.push(Action::UpdateStatus(pods, bound));
-    let message = format!("Successfully assigned {}/{} to {node}", ns(pod), text(pod, "/metadata/name"));
-    let note = Note { reporter: "default-scheduler", level: "Normal", reason: "Scheduled", message: &message };
+    let message = format!(
+        "Successfully assigned {}/{} to {node}",
+        ns(pod),
+        text(pod, "/metadata/name")
+    );
+    let note = Note {
+        reporter: "default-scheduler",
+        level: "Normal",
+        reason: "Scheduled",
+        message: &message,
+    };
     actions.push(new_event(pod, note, "Binding", now));
 }
 
 fn refuse(pod: &Value, refusals: &[Refusal], now: Timestamp, actions: &mut Vec<Action>) {
     let message = explain(refusals);
-    let known = condition(pod, "PodScheduled")
-        .is_some_and(|c| c["status"] == "False" && c["message"] == message.as_str());
+    let known =
+        condition(pod, "PodScheduled").is_some_and(|c| c["status"] == "False" && c["message"] == message.as_str());
     if known {
         return;
     }
@@ -206,7 +234,12 @@ fn refuse(pod: &Value, refusals: &[Refusal], now: Timestamp, actions: &mut Vec<A
     marked["status"]["phase"] = json!("Pending");
     set_condition(&mut marked, "PodScheduled", "False", "Unschedulable", &message, now);
     actions.push(Action::UpdateStatus(kind("Pod"), marked));
-    let note = Note { reporter: "default-scheduler", level: "Warning", reason: "FailedScheduling", message: &message };
+    let note = Note {
+        reporter: "default-scheduler",
+        level: "Warning",
+        reason: "FailedScheduling",
+        message: &message,
+    };
     actions.push(new_event(pod, note, "Scheduling", now));
 }
 
@@ -237,7 +270,10 @@ fn explain(refusals: &[Refusal]) -> String {
 }
 
 fn counted(reasons: &BTreeMap<&str, usize>) -> String {
-    let mut parts: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let mut parts: Vec<String> = reasons
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
     // The real one sorts the finished strings, numbers included.
     parts.sort();
     parts.join(", ")

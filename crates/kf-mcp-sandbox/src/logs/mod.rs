@@ -49,7 +49,9 @@ pub fn lines(pod: &Value, container: &str, previous: bool, now: Timestamp) -> Re
             format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}")
         }));
     }
-    let Some(began) = time(run, "/startedAt") else { return Ok(Vec::new()) };
+    let Some(began) = time(run, "/startedAt") else {
+        return Ok(Vec::new());
+    };
     let ended = time(run, "/finishedAt");
     let exit = run["exitCode"].as_i64().filter(|_| ended.is_some());
     let is_last = std::ptr::eq(run, last);
@@ -134,13 +136,21 @@ mod tests {
         let run = json!({"startedAt": at(0).to_string(), "finishedAt": at(300).to_string(), "exitCode": 137});
         let pod = pod(&json!({"name": "node", "state": {"terminated": run}}));
         let all = lines(&pod, "node", false, at(9_000)).unwrap();
-        assert!(all.last().unwrap().text.starts_with("torch.OutOfMemoryError: CUDA out of memory"));
+        assert!(
+            all.last()
+                .unwrap()
+                .text
+                .starts_with("torch.OutOfMemoryError: CUDA out of memory")
+        );
     }
 
     #[test]
     fn a_scenario_can_put_words_in_a_containers_mouth() {
         let mut pod = pod(&json!({"name": "node", "state": {"running": {"startedAt": at(0).to_string()}}}));
         pod["metadata"]["annotations"]["sandbox/log"] = json!("{time} one\ntwo");
-        assert_eq!(texts(&lines(&pod, "node", false, at(10)).unwrap()), "2027-01-15T08:00:00Z one\ntwo\n");
+        assert_eq!(
+            texts(&lines(&pod, "node", false, at(10)).unwrap()),
+            "2027-01-15T08:00:00Z one\ntwo\n"
+        );
     }
 }

@@ -58,7 +58,10 @@ impl Out<'_> {
     fn say(&mut self, after: u64, text: impl Into<String>) {
         let time = later(self.run.began, Duration::from_secs(after));
         if time <= self.run.until {
-            self.lines.push(Line { time, text: text.into() });
+            self.lines.push(Line {
+                time,
+                text: text.into(),
+            });
         }
     }
 
@@ -68,11 +71,15 @@ impl Out<'_> {
 
     /// A variable of the container, or `None`.
     fn env(&self, name: &str) -> Option<&str> {
-        items(&self.run.spec["env"]).find(|var| var["name"] == name).and_then(|var| var["value"].as_str())
+        items(&self.run.spec["env"])
+            .find(|var| var["name"] == name)
+            .and_then(|var| var["value"].as_str())
     }
 
     fn stamp(&self, after: u64) -> String {
-        seconds(later(self.run.began, Duration::from_secs(after))).replace('T', " ").replace('Z', "")
+        seconds(later(self.run.began, Duration::from_secs(after)))
+            .replace('T', " ")
+            .replace('Z', "")
     }
 }
 
@@ -81,9 +88,18 @@ fn download(out: &mut Out<'_>, what: &str, files: u64) {
     out.say(0, format!("{} INFO:     Starting {what} initialization", out.stamp(0)));
     out.say(0, format!("{} INFO:     Downloading {what}: {uri}", out.stamp(0)));
     for file in 1..=files {
-        out.say(file * 2, format!("Fetching {files} files: {:>3}%| {file}/{files}", file * 100 / files));
+        out.say(
+            file * 2,
+            format!("Fetching {files} files: {:>3}%| {file}/{files}", file * 100 / files),
+        );
     }
-    out.say(files * 2, format!("{} INFO:     {what} has been downloaded to /workspace/{what}", out.stamp(files * 2)));
+    out.say(
+        files * 2,
+        format!(
+            "{} INFO:     {what} has been downloaded to /workspace/{what}",
+            out.stamp(files * 2)
+        ),
+    );
 }
 
 fn training(out: &mut Out<'_>) {
@@ -93,7 +109,10 @@ fn training(out: &mut Out<'_>) {
         .and_then(|index| index.parse().ok())
         .unwrap_or_default();
     let jax = out.env("JAX_NUM_PROCESSES").map(str::to_owned);
-    let nodes = jax.clone().or_else(|| out.env("PET_NNODES").map(str::to_owned)).unwrap_or_else(|| "1".to_owned());
+    let nodes = jax
+        .clone()
+        .or_else(|| out.env("PET_NNODES").map(str::to_owned))
+        .unwrap_or_else(|| "1".to_owned());
     opening(out, rank, &nodes, jax.is_some());
     let number = |key: &str, default: u64| setting(pod, key, "").and_then(|v| v.parse().ok()).unwrap_or(default);
     let total = number("sandbox/steps", 10_000);
@@ -102,7 +121,10 @@ fn training(out: &mut Out<'_>) {
     let first = number("sandbox/first-step", 0)
         + u64::try_from(out.run.restarts).unwrap_or_default() * number("sandbox/checkpoint-step", 500);
     if first > 0 && rank == 0 || out.run.restarts > 0 {
-        out.say(6, format!("[rank{rank}] resuming from checkpoint /workspace/checkpoints/step-{first}"));
+        out.say(
+            6,
+            format!("[rank{rank}] resuming from checkpoint /workspace/checkpoints/step-{first}"),
+        );
     }
     let seed = text(pod, "/metadata/namespace") + &text(pod, "/metadata/labels/job-name");
     let mut step = first;
@@ -117,19 +139,52 @@ fn training(out: &mut Out<'_>) {
 
 fn opening(out: &mut Out<'_>, rank: u64, nodes: &str, jax: bool) {
     if jax {
-        let address = out.env("JAX_COORDINATOR_ADDRESS").unwrap_or("localhost:29500").to_owned();
-        out.say(0, format!("I jax.distributed: connecting to coordinator {address} as process {rank} of {nodes}"));
+        let address = out
+            .env("JAX_COORDINATOR_ADDRESS")
+            .unwrap_or("localhost:29500")
+            .to_owned();
+        out.say(
+            0,
+            format!("I jax.distributed: connecting to coordinator {address} as process {rank} of {nodes}"),
+        );
         out.say(2, format!("I jax.distributed: all {nodes} processes connected"));
-        out.say(3, format!("process {rank}: {nodes} hosts, backend=tpu, devices: {}", device_line(out.run.spec)));
+        out.say(
+            3,
+            format!(
+                "process {rank}: {nodes} hosts, backend=tpu, devices: {}",
+                device_line(out.run.spec)
+            ),
+        );
         out.say(5, format!("process {rank}: compiling train_step ..."));
         return;
     }
     let master = out.env("PET_MASTER_ADDR").unwrap_or("localhost").to_owned();
     let processes = out.env("PET_NPROC_PER_NODE").unwrap_or("1").to_owned();
-    out.say(0, format!("I {} torch/distributed/run.py] Using nproc_per_node={processes}.", out.stamp(0)));
-    out.say(1, format!("I {} torchrun: rendezvous at {master}:29500, node {rank} of {nodes}", out.stamp(1)));
-    out.say(3, format!("[rank{rank}] NCCL version 2.27.7+cuda13.0, {}", device_line(out.run.spec)));
-    out.say(4, format!("[rank{rank}] init_process_group done, world ready on {nodes} node(s)"));
+    out.say(
+        0,
+        format!(
+            "I {} torch/distributed/run.py] Using nproc_per_node={processes}.",
+            out.stamp(0)
+        ),
+    );
+    out.say(
+        1,
+        format!(
+            "I {} torchrun: rendezvous at {master}:29500, node {rank} of {nodes}",
+            out.stamp(1)
+        ),
+    );
+    out.say(
+        3,
+        format!(
+            "[rank{rank}] NCCL version 2.27.7+cuda13.0, {}",
+            device_line(out.run.spec)
+        ),
+    );
+    out.say(
+        4,
+        format!("[rank{rank}] init_process_group done, world ready on {nodes} node(s)"),
+    );
 }
 
 fn device_line(spec: &Value) -> String {
@@ -177,10 +232,15 @@ fn closing(out: &mut Out<'_>, rank: u64, step: u64, total: u64) {
         }
         _ => {
             trace(out, length, rank, "    loss.backward()");
-            out.say(length, "RuntimeError: NCCL communicator was aborted: connection closed by remote peer");
             out.say(
                 length,
-                format!("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: exitcode: {code} (rank: {rank})"),
+                "RuntimeError: NCCL communicator was aborted: connection closed by remote peer",
+            );
+            out.say(
+                length,
+                format!(
+                    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: exitcode: {code} (rank: {rank})"
+                ),
             );
         }
     }
@@ -188,6 +248,9 @@ fn closing(out: &mut Out<'_>, rank: u64, step: u64, total: u64) {
 
 fn trace(out: &mut Out<'_>, at: u64, rank: u64, line: &str) {
     out.say(at, format!("[rank{rank}]: Traceback (most recent call last):"));
-    out.say(at, format!("[rank{rank}]:   File \"/workspace/train.py\", line 214, in train_loop"));
+    out.say(
+        at,
+        format!("[rank{rank}]:   File \"/workspace/train.py\", line 214, in train_loop"),
+    );
     out.say(at, format!("[rank{rank}]: {line}"));
 }

@@ -37,12 +37,7 @@ pub(super) fn object(raw: &[u8]) -> Result<Map<String, Value>, Problem> {
 
 /// The body of a write to an entity of `kind`. `extra` are fields it may bring besides its own; artifact unions are
 /// `lenient` and drop unknown fields.
-pub(super) fn decode(
-    kind: Kind,
-    given: &Map<String, Value>,
-    extra: &[&str],
-    lenient: bool,
-) -> Result<Body, Problem> {
+pub(super) fn decode(kind: Kind, given: &Map<String, Value>, extra: &[&str], lenient: bool) -> Result<Body, Problem> {
     let mut body = Body::default();
     for (key, value) in given {
         let known = kind
@@ -85,15 +80,31 @@ fn check(form: Form, name: &str, value: &Value) -> Result<(), Problem> {
             value.is_string()
         }
     };
-    if fits { Ok(()) } else { Err(Problem::raw(format!("json: cannot unmarshal into Go struct field {name}"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Problem::raw(format!(
+            "json: cannot unmarshal into Go struct field {name}"
+        )))
+    }
 }
 
 /// Required fields that are missing or empty are a 422 that calls itself a bad request.
 pub(super) fn require(kind: Kind, body: &Body) -> Result<(), Problem> {
     for field in kind.required() {
-        if body.fields.get(*field).and_then(Value::as_str).unwrap_or_default().is_empty() {
+        if body
+            .fields
+            .get(*field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .is_empty()
+        {
             let message = format!("required field '{field}' is zero value.");
-            return Err(Problem { code: 422, word: "Bad Request", message });
+            return Err(Problem {
+                code: 422,
+                word: "Bad Request",
+                message,
+            });
         }
     }
     Ok(())

@@ -33,7 +33,15 @@ use Form::{Double, Enum, Integer, List, Text};
 const LIVE: &[&str] = &["LIVE", "ARCHIVED"];
 const ARTIFACT_STATE: Form = Enum(
     "ArtifactState",
-    &["UNKNOWN", "PENDING", "LIVE", "MARKED_FOR_DELETION", "DELETED", "ABANDONED", "REFERENCE"],
+    &[
+        "UNKNOWN",
+        "PENDING",
+        "LIVE",
+        "MARKED_FOR_DELETION",
+        "DELETED",
+        "ABANDONED",
+        "REFERENCE",
+    ],
 );
 
 impl Kind {
@@ -57,9 +65,15 @@ impl Kind {
 
     /// The kind of an `artifactType`.
     pub(super) fn artifact(name: &str) -> Option<Self> {
-        [Self::ModelArtifact, Self::Doc, Self::Dataset, Self::Metric, Self::Parameter]
-            .into_iter()
-            .find(|kind| kind.artifact_type() == name)
+        [
+            Self::ModelArtifact,
+            Self::Doc,
+            Self::Dataset,
+            Self::Metric,
+            Self::Parameter,
+        ]
+        .into_iter()
+        .find(|kind| kind.artifact_type() == name)
     }
 
     /// `artifactType`, empty for what is no artifact.
@@ -115,16 +129,21 @@ impl Kind {
                 ("licenseLink", Text),
                 ("libraryName", Text),
             ],
-            Self::Version => {
-                &[("registeredModelId", Text), ("author", Text), ("state", Enum("ModelVersionState", LIVE))]
-            }
+            Self::Version => &[
+                ("registeredModelId", Text),
+                ("author", Text),
+                ("state", Enum("ModelVersionState", LIVE)),
+            ],
             Self::Environment | Self::Any => &[],
             Self::Service => &[
                 ("registeredModelId", Text),
                 ("servingEnvironmentId", Text),
                 ("modelVersionId", Text),
                 ("runtime", Text),
-                ("desiredState", Enum("InferenceServiceState", &["DEPLOYED", "UNDEPLOYED"])),
+                (
+                    "desiredState",
+                    Enum("InferenceServiceState", &["DEPLOYED", "UNDEPLOYED"]),
+                ),
             ],
             Self::ModelArtifact => &[
                 ("uri", Text),
@@ -150,7 +169,12 @@ impl Kind {
                 ("uri", Text),
                 ("state", ARTIFACT_STATE),
             ],
-            Self::Metric => &[("value", Double), ("timestamp", Text), ("step", Integer), ("state", ARTIFACT_STATE)],
+            Self::Metric => &[
+                ("value", Double),
+                ("timestamp", Text),
+                ("step", Integer),
+                ("state", ARTIFACT_STATE),
+            ],
             Self::Parameter => &[("value", Text), ("parameterType", Text), ("state", ARTIFACT_STATE)],
         }
     }
@@ -159,7 +183,11 @@ impl Kind {
     pub(super) fn form(self, field: &str) -> Option<Form> {
         match field {
             "name" | "description" | "externalId" => Some(Text),
-            _ => self.fields().iter().find(|(name, _)| *name == field).map(|(_, form)| *form),
+            _ => self
+                .fields()
+                .iter()
+                .find(|(name, _)| *name == field)
+                .map(|(_, form)| *form),
         }
     }
 

@@ -20,7 +20,11 @@ impl Registry {
         let only = only(kind, query)?;
         // The server parses filters for these kinds alone and lets anything pass on the others.
         let filtered = matches!(kind, Kind::Model | Kind::Version | Kind::Any);
-        let filter = if filtered { filter::parse(&condition(parent, query))? } else { None };
+        let filter = if filtered {
+            filter::parse(&condition(parent, query))?
+        } else {
+            None
+        };
         let mut rows: Vec<&Entity> = self
             .table(kind)
             .iter()
@@ -41,25 +45,38 @@ impl Registry {
         if let Some((id, value)) = after {
             rows.retain(|entity| {
                 let here = (order(entity), entity.id);
-                if descending { here < (value, id) } else { here > (value, id) }
+                if descending {
+                    here < (value, id)
+                } else {
+                    here > (value, id)
+                }
             });
         }
-        let limit = usize::try_from(page_size).ok().filter(|limit| *limit > 0).unwrap_or(rows.len());
+        let limit = usize::try_from(page_size)
+            .ok()
+            .filter(|limit| *limit > 0)
+            .unwrap_or(rows.len());
         let token = match rows.get(..limit).and_then(<[_]>::last).filter(|_| rows.len() > limit) {
             Some(last) => value::encode(&format!("{}:{}", last.id, order(last))),
             None => String::new(),
         };
         rows.truncate(limit);
         let items: Vec<Value> = rows.iter().map(|entity| entity.body()).collect();
-        Ok((200, json!({"size": items.len(), "items": items, "nextPageToken": token, "pageSize": page_size})))
+        Ok((
+            200,
+            json!({"size": items.len(), "items": items, "nextPageToken": token, "pageSize": page_size}),
+        ))
     }
 }
 
 fn only(kind: Kind, query: &Query) -> Result<Option<Kind>, Problem> {
-    match query.get("artifactType").filter(|name| kind == Kind::Any && !name.is_empty()) {
-        Some(name) => {
-            Kind::artifact(name).map(Some).ok_or_else(|| Problem::bad(format!("invalid artifact type {name}")))
-        }
+    match query
+        .get("artifactType")
+        .filter(|name| kind == Kind::Any && !name.is_empty())
+    {
+        Some(name) => Kind::artifact(name)
+            .map(Some)
+            .ok_or_else(|| Problem::bad(format!("invalid artifact type {name}"))),
         None => Ok(None),
     }
 }
@@ -76,7 +93,11 @@ fn condition(parent: Option<i64>, query: &Query) -> String {
         }
     }
     if let Some(given) = query.get("filterQuery").filter(|given| !given.trim().is_empty()) {
-        parts.push(if parts.is_empty() { given.to_owned() } else { format!("({given})") });
+        parts.push(if parts.is_empty() {
+            given.to_owned()
+        } else {
+            format!("({given})")
+        });
     }
     parts.join(" AND ")
 }
@@ -84,7 +105,9 @@ fn condition(parent: Option<i64>, query: &Query) -> String {
 fn position(token: &str) -> Result<(i64, i64), Problem> {
     let bad = |why: String| Problem::bad(format!("invalid nextPageToken: {why}"));
     let text = value::decode(token).map_err(bad)?;
-    let (id, value) = text.split_once(':').ok_or_else(|| bad("missing separator".to_owned()))?;
+    let (id, value) = text
+        .split_once(':')
+        .ok_or_else(|| bad("missing separator".to_owned()))?;
     let number = |text: &str| text.parse::<i64>().map_err(|_| bad(value::go_number_error(text)));
     Ok((number(id)?, number(value)?))
 }

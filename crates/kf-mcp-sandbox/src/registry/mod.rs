@@ -4,6 +4,7 @@ mod body;
 mod entity;
 mod filter;
 mod list;
+mod query;
 mod value;
 mod write;
 
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use entity::{Entity, Kind};
+use query::{Query, parse_query, unescape};
 
 /// An answer of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,16 +72,28 @@ impl Problem {
 
     /// A 400 from the decoder, without the service layer's ending.
     fn raw(message: impl Into<String>) -> Self {
-        Self { code: 400, word: "Bad Request", message: message.into() }
+        Self {
+            code: 400,
+            word: "Bad Request",
+            message: message.into(),
+        }
     }
 
     fn absent(message: impl std::fmt::Display) -> Self {
-        Self { code: 404, word: "Not Found", message: format!("{message}: not found") }
+        Self {
+            code: 404,
+            word: "Not Found",
+            message: format!("{message}: not found"),
+        }
     }
 
     fn conflict(kind: Kind, name: &str) -> Self {
         let message = format!("{} with name {name} already exists: conflict", kind.word());
-        Self { code: 409, word: "Conflict", message }
+        Self {
+            code: 409,
+            word: "Conflict",
+            message,
+        }
     }
 }
 
@@ -88,7 +102,10 @@ type Reply = Result<(u16, Value), Problem>;
 impl Registry {
     /// An empty registry that serves other prefixes.
     pub fn with_dialect(dialect: Dialect) -> Self {
-        Self { dialect, ..Self::default() }
+        Self {
+            dialect,
+            ..Self::default()
+        }
     }
 
     /// Answers one request. `path` begins with `/` and has no query; `query` is the raw query string.
@@ -97,21 +114,33 @@ impl Registry {
         if path.ends_with("/readyz/health") || path.ends_with("/readyz/isDirty") {
             return self.health(method, &query);
         }
-        let Some(rest) = self.route(path) else { return text(404, "404 page not found\n") };
+        let Some(rest) = self.route(path) else {
+            return text(404, "404 page not found\n");
+        };
         let parts: Vec<Cow<'_, str>> = rest.split('/').map(unescape).collect();
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
-        let Some(allowed) = methods(&parts) else { return text(404, "404 page not found\n") };
+        let Some(allowed) = methods(&parts) else {
+            return text(404, "404 page not found\n");
+        };
         if !allowed.contains(&method.as_str()) {
-            return Answer { code: 405, content_type: "", body: Vec::new() };
+            return Answer {
+                code: 405,
+                content_type: "",
+                body: Vec::new(),
+            };
         }
         let reply = if method == Method::GET {
             self.read(&parts, &query)
         } else {
             self.write(method, &parts, body, now.as_millisecond())
         };
-        let (code, body) = reply
-            .unwrap_or_else(|problem| (problem.code, json!({"code": problem.word, "message": problem.message})));
-        Answer { code, content_type: JSON, body: format!("{body}\n").into_bytes() }
+        let (code, body) =
+            reply.unwrap_or_else(|problem| (problem.code, json!({"code": problem.word, "message": problem.message})));
+        Answer {
+            code,
+            content_type: JSON,
+            body: format!("{body}\n").into_bytes(),
+        }
     }
 
     fn route<'a>(&self, path: &'a str) -> Option<&'a str> {
@@ -133,9 +162,7 @@ impl Registry {
             return text(200, "OK");
         }
         let count = |kind| self.contexts.iter().filter(|e| e.kind == kind).count();
-        let check = |name: &str, message: &str, details: Value| {
-            json!({"Name": name, "Status": "pass", "Message": message, "Details": details})
-        };
+        let check = |name: &str, message: &str, details: Value| json!({"Name": name, "Status": "pass", "Message": message, "Details": details});
         let details = json!({
             "artifacts_accessible": true, "artifacts_count": self.artifacts.len(),
             "experiment_runs_accessible": true, "experiment_runs_count": 0,
@@ -151,11 +178,19 @@ impl Registry {
             "meta": check("meta", "", json!({"check_duration_ms": 1, "timestamp": 0})),
             "model-registry": check("model-registry", "model registry service is healthy", details),
         }});
-        Answer { code: 200, content_type: "application/json", body: body.to_string().into_bytes() }
+        Answer {
+            code: 200,
+            content_type: "application/json",
+            body: body.to_string().into_bytes(),
+        }
     }
 
     fn table(&self, kind: Kind) -> &[Entity] {
-        if kind.is_artifact() { &self.artifacts } else { &self.contexts }
+        if kind.is_artifact() {
+            &self.artifacts
+        } else {
+            &self.contexts
+        }
     }
 
     fn by_id(&self, kind: Kind, id: &str) -> Result<&Entity, Problem> {
@@ -173,9 +208,7 @@ impl Registry {
                 None => self.list(kind_of(one), None, query),
             },
             [plural, id] => Ok((200, self.by_id(kind_of(plural), id)?.body())),
-            ["registered_models", id, "versions"] => {
-                self.list(Kind::Version, Some(parse_id(Kind::Model, id)?), query)
-            }
+            ["registered_models", id, "versions"] => self.list(Kind::Version, Some(parse_id(Kind::Model, id)?), query),
             ["model_versions", id, "artifacts"] => self.list(Kind::Any, Some(parse_id(Kind::Version, id)?), query),
             ["serving_environments", id, "inference_services"] => {
                 self.list(Kind::Service, Some(parse_id(Kind::Environment, id)?), query)
@@ -212,7 +245,11 @@ impl Registry {
         let external = query.get("externalId").unwrap_or_default();
         let needs_parent = !matches!(kind, Kind::Model | Kind::Environment);
         if (name.is_empty() || (needs_parent && parent.is_empty())) && external.is_empty() {
-            let either = if needs_parent { "name and parentResourceId, or externalId" } else { "name or externalId" };
+            let either = if needs_parent {
+                "name and parentResourceId, or externalId"
+            } else {
+                "name or externalId"
+            };
             return Err(Problem::bad(format!("invalid parameters call, supply either {either}")));
         }
         let hits: Vec<&Entity> = self
@@ -231,7 +268,11 @@ impl Registry {
             [one] => Ok((200, one.body())),
             several => {
                 let how_many = if several.is_empty() { "no" } else { "multiple" };
-                let within = if needs_parent { format!(", parentResourceId={parent}") } else { String::new() };
+                let within = if needs_parent {
+                    format!(", parentResourceId={parent}")
+                } else {
+                    String::new()
+                };
                 Err(Problem::absent(format!(
                     "{how_many} {}s found for name={name}{within}, externalId={external}",
                     kind.word()
@@ -267,47 +308,11 @@ fn parse_id(kind: Kind, id: &str) -> Result<i64, Problem> {
 }
 
 fn text(code: u16, body: &str) -> Answer {
-    Answer { code, content_type: TEXT, body: body.as_bytes().to_vec() }
-}
-
-/// Query parameters; of a repeated one the first counts.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    Answer {
+        code,
+        content_type: TEXT,
+        body: body.as_bytes().to_vec(),
     }
-}
-
-fn parse_query(raw: &str) -> Query {
-    let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (unescape(&key.replace('+', " ")).into_owned(), unescape(&value.replace('+', " ")).into_owned())
-    });
-    Query(pairs.collect())
-}
-
-fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
 #[cfg(test)]

@@ -23,7 +23,15 @@ const UNSUPPORTED: [(&str, i64, i64); 8] = [
 ];
 
 fn escape(text: &str) -> String {
-    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 /// Compares with a recorded value, in which `<…>` stands for anything of that sort.
@@ -106,17 +114,34 @@ fn answers_are_those_of_a_real_server() {
             captured.insert(key.clone(), got[field.as_str().unwrap()].as_str().unwrap().to_owned());
         }
     }
-    assert!(problems.is_empty(), "{} of {compared}:\n{}", problems.len(), problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} of {compared}:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
     assert!(compared > 100, "{compared}");
 }
 
 #[test]
 fn the_dialect_decides_which_prefix_is_there() {
     let at = Timestamp::UNIX_EPOCH;
-    for (dialect, old, new) in [(Dialect::V1Alpha3Only, 200, 404), (Dialect::V1Only, 404, 200), (Dialect::Both, 200, 200)] {
+    for (dialect, old, new) in [
+        (Dialect::V1Alpha3Only, 200, 404),
+        (Dialect::V1Only, 404, 200),
+        (Dialect::Both, 200, 200),
+    ] {
         let mut registry = Registry::with_dialect(dialect);
         let mut code = |version: &str| {
-            registry.handle(&Method::GET, &format!("/api/model_registry/{version}/registered_models"), "", b"", at).code
+            registry
+                .handle(
+                    &Method::GET,
+                    &format!("/api/model_registry/{version}/registered_models"),
+                    "",
+                    b"",
+                    at,
+                )
+                .code
         };
         assert_eq!((code("v1alpha3"), code("v1")), (old, new), "{dialect:?}");
     }

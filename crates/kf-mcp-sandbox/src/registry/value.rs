@@ -60,7 +60,11 @@ fn matches(text: &[char], tokens: &[Token]) -> bool {
 
 /// `strconv.ParseInt`'s words for what is no 32-bit number.
 pub(super) fn go_number_error(text: &str) -> String {
-    let why = if text.parse::<i128>().is_ok() { "value out of range" } else { "invalid syntax" };
+    let why = if text.parse::<i128>().is_ok() {
+        "value out of range"
+    } else {
+        "invalid syntax"
+    };
     format!("strconv.ParseInt: parsing {text:?}: {why}")
 }
 
@@ -105,7 +109,9 @@ fn property(key: &str, given: &Value) -> Result<Value, Problem> {
     let setting = |why: String| Problem::bad(format!("error setting field CustomProperties: bad request: {why}"));
     let name = given["metadataType"].as_str().unwrap_or_default();
     let Some((kind, field)) = KINDS.iter().find(|(kind, _)| *kind == name) else {
-        return Err(setting(format!("metadataType not found for {key}: {{<nil> <nil> <nil> 0x1 <nil> <nil>}}")));
+        return Err(setting(format!(
+            "metadataType not found for {key}: {{<nil> <nil> <nil> 0x1 <nil> <nil>}}"
+        )));
     };
     let value = &given[*field];
     let wrong = |wanted: &str| {

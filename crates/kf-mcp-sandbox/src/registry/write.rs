@@ -37,9 +37,16 @@ impl Registry {
     }
 
     fn post(&mut self, kind: Kind, given: &Map<String, Value>, parent: Option<i64>, now: i64) -> Reply {
-        let extra: &[&str] =
-            if parent.is_some() { &["name", "id", "createTimeSinceEpoch", "lastUpdateTimeSinceEpoch"] } else { &["name", "artifactType"] };
-        let extra = if kind.is_artifact() || parent.is_some() { extra } else { &extra[..1] };
+        let extra: &[&str] = if parent.is_some() {
+            &["name", "id", "createTimeSinceEpoch", "lastUpdateTimeSinceEpoch"]
+        } else {
+            &["name", "artifactType"]
+        };
+        let extra = if kind.is_artifact() || parent.is_some() {
+            extra
+        } else {
+            &extra[..1]
+        };
         let mut body = body::decode(kind, given, extra, false)?;
         body.fields.remove("artifactType");
         body::require(kind, &body)?;
@@ -52,9 +59,17 @@ impl Registry {
             (Some(parent), _) => parent,
             (None, "") => 0,
             (None, link) => {
-                let of = if kind == Kind::Version { Kind::Model } else { Kind::Environment };
+                let of = if kind == Kind::Version {
+                    Kind::Model
+                } else {
+                    Kind::Environment
+                };
                 let id = body.fields[link].as_str().unwrap_or_default().to_owned();
-                if kind == Kind::Service { self.by_id(of, &id)?.id } else { parse_id(of, &id)? }
+                if kind == Kind::Service {
+                    self.by_id(of, &id)?.id
+                } else {
+                    parse_id(of, &id)?
+                }
             }
         };
         if !link.is_empty() {
@@ -73,12 +88,23 @@ impl Registry {
     }
 
     fn insert(&mut self, kind: Kind, parent: i64, mut body: Body, now: i64) -> Reply {
-        let ids = if kind.is_artifact() { &mut self.artifact_ids } else { &mut self.context_ids };
+        let ids = if kind.is_artifact() {
+            &mut self.artifact_ids
+        } else {
+            &mut self.context_ids
+        };
         let name = match body.fields.remove("name") {
             Some(Value::String(name)) if !name.is_empty() => name,
             _ => {
                 let (a, b) = (hash(&format!("uuid-{ids}")), hash(&format!("{ids}-uuid")));
-                format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff)
+                format!(
+                    "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+                    a >> 32,
+                    a >> 16 & 0xffff,
+                    a & 0xfff,
+                    b >> 52,
+                    b & 0xffff_ffff_ffff
+                )
             }
         };
         body.fields.remove("createTimeSinceEpoch");
@@ -94,18 +120,32 @@ impl Registry {
             updated: now,
         };
         if entity.stored_name().chars().count() > NAME {
-            let message =
-                format!("error saving {}: Error 1406 (22001): Data too long for column 'name' at row 1", kind.word());
-            return Err(Problem { code: 500, word: "Internal Server Error", message });
+            let message = format!(
+                "error saving {}: Error 1406 (22001): Data too long for column 'name' at row 1",
+                kind.word()
+            );
+            return Err(Problem {
+                code: 500,
+                word: "Internal Server Error",
+                message,
+            });
         }
         // A conflict uses its id up, as an auto-increment column does.
         *ids += 1;
         if self.clashes(&entity) {
-            let name = if kind == Kind::Service { entity.stored_name() } else { entity.name };
+            let name = if kind == Kind::Service {
+                entity.stored_name()
+            } else {
+                entity.name
+            };
             return Err(Problem::conflict(kind, &name));
         }
         let answer = entity.body();
-        if kind.is_artifact() { self.artifacts.push(entity) } else { self.contexts.push(entity) }
+        if kind.is_artifact() {
+            self.artifacts.push(entity)
+        } else {
+            self.contexts.push(entity)
+        }
         Ok((201, answer))
     }
 
@@ -119,16 +159,25 @@ impl Registry {
                 && !(new.kind.is_artifact() && new.parent == 0)
                 && old.name.to_lowercase() == new.name.to_lowercase();
             let same_external = external.is_some_and(|external| {
-                old.fields.get("externalId").and_then(Value::as_str).is_some_and(|o| o.eq_ignore_ascii_case(external))
+                old.fields
+                    .get("externalId")
+                    .and_then(Value::as_str)
+                    .is_some_and(|o| o.eq_ignore_ascii_case(external))
             });
             same_name || same_external
         })
     }
 
     fn post_artifact(&mut self, given: &Map<String, Value>, parent: i64, now: i64) -> Reply {
-        let kind = given.get("artifactType").and_then(Value::as_str).and_then(Kind::artifact).ok_or_else(|| {
-            Problem::bad("invalid artifact type, must be either ModelArtifact, DocArtifact, DataSet, Metric, or Parameter")
-        })?;
+        let kind = given
+            .get("artifactType")
+            .and_then(Value::as_str)
+            .and_then(Kind::artifact)
+            .ok_or_else(|| {
+                Problem::bad(
+                    "invalid artifact type, must be either ModelArtifact, DocArtifact, DataSet, Metric, or Parameter",
+                )
+            })?;
         let mut body = body::decode(kind, given, &["name", "id"], true)?;
         if let Some(id) = body.fields.remove("id") {
             body.fields.remove("name");
@@ -138,7 +187,12 @@ impl Registry {
             return Err(Problem::bad("metric value is required"));
         }
         if matches!(kind, Kind::Metric | Kind::Parameter) && parent != 0 {
-            let name = body.fields.get("name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+            let name = body
+                .fields
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_lowercase();
             let same = self
                 .artifacts
                 .iter()
@@ -150,7 +204,14 @@ impl Registry {
             }
         }
         let (_, answer) = self.insert(kind, parent, body, now)?;
-        Ok((if matches!(kind, Kind::ModelArtifact | Kind::Doc) { 201 } else { 200 }, answer))
+        Ok((
+            if matches!(kind, Kind::ModelArtifact | Kind::Doc) {
+                201
+            } else {
+                200
+            },
+            answer,
+        ))
     }
 
     fn patch(&mut self, kind: Kind, id: &str, given: &Map<String, Value>, now: i64) -> Reply {
@@ -198,7 +259,11 @@ impl Registry {
             return Err(Problem::conflict(kind, &next.name));
         }
         let answer = next.body();
-        let table = if kind.is_artifact() { &mut self.artifacts } else { &mut self.contexts };
+        let table = if kind.is_artifact() {
+            &mut self.artifacts
+        } else {
+            &mut self.contexts
+        };
         if let Some(slot) = table.iter_mut().find(|entity| entity.id == next.id) {
             *slot = next;
         }

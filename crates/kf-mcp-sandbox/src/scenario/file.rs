@@ -99,7 +99,9 @@ impl File {
     /// Takes away what an installation of Trainer brings.
     pub(super) fn without_trainer(&mut self) {
         self.objects.retain(|object| {
-            !object["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("kubeflow-trainer"))
+            !object["metadata"]["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("kubeflow-trainer"))
         });
     }
 }

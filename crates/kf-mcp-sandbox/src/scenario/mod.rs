@@ -44,9 +44,13 @@ pub fn names() -> &'static [&'static str] {
 pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     let (name, query) = name.split_once('?').unwrap_or((name, ""));
     if !names().contains(&name) {
-        let nearest = nearest(name, names()).map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+        let nearest = nearest(name, names())
+            .map(|n| format!(" Did you mean `{n}`?"))
+            .unwrap_or_default();
         let all = names().join(", ");
-        return Err(ScenarioError(format!("there is no scenario `{name}`.{nearest} Scenarios: {all}.")));
+        return Err(ScenarioError(format!(
+            "there is no scenario `{name}`.{nearest} Scenarios: {all}."
+        )));
     }
     let jobs = parameters(name, query)?;
     let layers: &[&str] = match name {
@@ -78,23 +82,36 @@ fn parameters(scenario: &str, query: &str) -> Result<usize, ScenarioError> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if scenario != "thousand" {
-            return Err(ScenarioError(format!("scenario `{scenario}` takes no parameters, got `{key}`.")));
+            return Err(ScenarioError(format!(
+                "scenario `{scenario}` takes no parameters, got `{key}`."
+            )));
         }
         if key != "jobs" {
-            let nearest = nearest(key, &["jobs"]).map(|n| format!(" Did you mean `{n}`?")).unwrap_or_default();
+            let nearest = nearest(key, &["jobs"])
+                .map(|n| format!(" Did you mean `{n}`?"))
+                .unwrap_or_default();
             let text = format!("scenario `thousand` has no parameter `{key}`.{nearest} Parameters: jobs.");
             return Err(ScenarioError(text));
         }
-        jobs = value.parse().ok().filter(|jobs| (1..=100_000).contains(jobs)).ok_or_else(|| {
-            ScenarioError(format!("`jobs` of scenario `thousand` must be a number from 1 to 100000, got `{value}`."))
-        })?;
+        jobs = value
+            .parse()
+            .ok()
+            .filter(|jobs| (1..=100_000).contains(jobs))
+            .ok_or_else(|| {
+                ScenarioError(format!(
+                    "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `{value}`."
+                ))
+            })?;
     }
     Ok(jobs)
 }
 
 /// The candidate that is fewest edits away, if it is near at all.
 fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let (distance, best) = candidates.iter().map(|candidate| (edits(word, candidate), *candidate)).min()?;
+    let (distance, best) = candidates
+        .iter()
+        .map(|candidate| (edits(word, candidate), *candidate))
+        .min()?;
     (distance <= best.len() / 2).then_some(best)
 }
 

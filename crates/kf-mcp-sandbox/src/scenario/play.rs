@@ -30,12 +30,20 @@ enum Deed<'a> {
 /// Turns a file into the world as it is now.
 pub(super) fn play(world: &File, now: Timestamp) -> Result<Scenario, ScenarioError> {
     let mut deeds: Vec<(Timestamp, Deed<'_>)> = Vec::new();
-    for object in world.nodes.iter().flat_map(super::file::Pool::nodes).chain(world.objects.iter().cloned()) {
+    for object in world
+        .nodes
+        .iter()
+        .flat_map(super::file::Pool::nodes)
+        .chain(world.objects.iter().cloned())
+    {
         let mut object = object;
         let age = text(&object, "/age");
         object.as_object_mut().map(|o| o.remove("age"));
         absolute(&mut object, now)?;
-        deeds.push((ago(if age.is_empty() { "45d" } else { &age }, now)?, Deed::Create(object)));
+        deeds.push((
+            ago(if age.is_empty() { "45d" } else { &age }, now)?,
+            Deed::Create(object),
+        ));
     }
     for story in &world.stories {
         let begin = ago(&story.age, now)?;
@@ -85,9 +93,10 @@ pub(super) fn play(world: &File, now: Timestamp) -> Result<Scenario, ScenarioErr
 /// A TrainJob's spec with the CRD's defaults, as admission would have left it.
 fn complete(spec: &Value) -> Value {
     let mut spec = spec.clone();
-    for (pointer, value) in
-        [("managedBy", json!("trainer.kubeflow.org/trainjob-controller")), ("suspend", json!(false))]
-    {
+    for (pointer, value) in [
+        ("managedBy", json!("trainer.kubeflow.org/trainjob-controller")),
+        ("suspend", json!(false)),
+    ] {
         if spec[pointer].is_null() {
             spec[pointer] = value;
         }
@@ -104,26 +113,36 @@ fn create(store: &mut Store, mut object: Value, time: Timestamp) -> Result<(), S
     let of = Kind::of(&text(&object, "/apiVersion"), &text(&object, "/kind"))
         .ok_or_else(|| ScenarioError(format!("a built-in scenario: no such kind: {}", object["kind"])))?;
     for empty in ["labels", "annotations"] {
-        if object["metadata"][empty].as_object().is_some_and(serde_json::Map::is_empty) {
+        if object["metadata"][empty]
+            .as_object()
+            .is_some_and(serde_json::Map::is_empty)
+        {
             object["metadata"].as_object_mut().map(|meta| meta.remove(empty));
         }
     }
     if object["metadata"].get("creationTimestamp").is_none_or(Value::is_null) {
         object["metadata"]["creationTimestamp"] = json!(seconds(time));
     }
-    store.create(of, object, time).map(drop).map_err(|problem| ScenarioError(format!("a built-in scenario: {problem:?}")))
+    store
+        .create(of, object, time)
+        .map(drop)
+        .map_err(|problem| ScenarioError(format!("a built-in scenario: {problem:?}")))
 }
 
 fn happen(store: &mut Store, story: &Story, turn: &Turn, now: Timestamp) -> Result<(), ScenarioError> {
     let failed = |problem| ScenarioError(format!("story {}: {problem:?}", story.name));
     if let Some(patch) = &turn.patch {
         let jobs = kind("TrainJob");
-        let Some(job) = store.get(jobs, &story.namespace, &story.name) else { return Ok(()) };
+        let Some(job) = store.get(jobs, &story.namespace, &story.name) else {
+            return Ok(());
+        };
         let mut next = (**job).clone();
         let mut patch = patch.clone();
         absolute(&mut patch, now)?;
         json_patch::merge(&mut next, &patch);
-        next["metadata"].as_object_mut().map(|meta| meta.remove("resourceVersion"));
+        next["metadata"]
+            .as_object_mut()
+            .map(|meta| meta.remove("resourceVersion"));
         store.update(jobs, next.clone()).map_err(failed)?;
         store.update_status(jobs, next).map_err(failed)?;
     }
@@ -152,8 +171,11 @@ fn happen(store: &mut Store, story: &Story, turn: &Turn, now: Timestamp) -> Resu
 /// All objects, owners before what they own. References to owners and subjects carry no uid: whoever stores them ties
 /// them to the objects of those names.
 fn collect(store: &Store) -> Vec<Value> {
-    let mut objects: Vec<Value> =
-        KINDS.iter().flat_map(|kind| store.list(kind, None)).map(|object| (**object).clone()).collect();
+    let mut objects: Vec<Value> = KINDS
+        .iter()
+        .flat_map(|kind| store.list(kind, None))
+        .map(|object| (**object).clone())
+        .collect();
     objects.sort_by_key(|object| match object["kind"].as_str() {
         Some("Event") => 4,
         _ if object["metadata"]["ownerReferences"].is_null() => 0,
@@ -168,15 +190,23 @@ fn collect(store: &Store) -> Vec<Value> {
         .collect();
     for object in &mut objects {
         renumber(object, &renumbered);
-        object["metadata"].as_object_mut().map(|meta| meta.remove("resourceVersion"));
-        let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+        object["metadata"]
+            .as_object_mut()
+            .map(|meta| meta.remove("resourceVersion"));
+        let owners = object
+            .pointer_mut("/metadata/ownerReferences")
+            .and_then(Value::as_array_mut);
         for owner in owners.into_iter().flatten() {
             owner.as_object_mut().map(|owner| owner.remove("uid"));
         }
         let subject = object.get_mut("involvedObject").and_then(Value::as_object_mut);
         if let Some(subject) = subject {
             subject.remove("resourceVersion");
-            if subject.get("uid").and_then(Value::as_str).is_some_and(|uid| uid.starts_with(OWN_UID)) {
+            if subject
+                .get("uid")
+                .and_then(Value::as_str)
+                .is_some_and(|uid| uid.starts_with(OWN_UID))
+            {
                 subject.remove("uid");
             }
         }
@@ -193,7 +223,10 @@ fn renumber(value: &mut Value, to: &HashMap<String, String>) {
                 let end = start + UID.len() + 12;
                 let Some(old) = text.get(start..end) else { return };
                 // What is gone keeps a uid that no new object gets.
-                let new = to.get(old).cloned().unwrap_or_else(|| old.replacen("-8000-", "-9000-", 1));
+                let new = to
+                    .get(old)
+                    .cloned()
+                    .unwrap_or_else(|| old.replacen("-8000-", "-9000-", 1));
                 text.replace_range(start..end, &new);
                 from = end;
             }
@@ -210,10 +243,19 @@ fn registry(world: &File, now: Timestamp) -> Result<Registry, ScenarioError> {
         let method = Method::from_bytes(entry.method.as_bytes())
             .map_err(|problem| ScenarioError(format!("a built-in scenario: {problem}")))?;
         let path = format!("/api/model_registry/v1alpha3{}", entry.path);
-        let answer = registry.handle(&method, &path, "", entry.body.to_string().as_bytes(), ago(&entry.age, now)?);
+        let answer = registry.handle(
+            &method,
+            &path,
+            "",
+            entry.body.to_string().as_bytes(),
+            ago(&entry.age, now)?,
+        );
         if answer.code >= 300 {
             let said = String::from_utf8_lossy(&answer.body);
-            return Err(ScenarioError(format!("a built-in scenario: {} answered {}: {said}", entry.path, answer.code)));
+            return Err(ScenarioError(format!(
+                "a built-in scenario: {} answered {}: {said}",
+                entry.path, answer.code
+            )));
         }
     }
     Ok(registry)

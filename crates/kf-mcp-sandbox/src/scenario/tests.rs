@@ -66,8 +66,10 @@ fn the_showcase_tells_six_stories() {
     }
 
     let workers = pods(&store, "team-a", "llama3-8b-pretrain");
-    let restarts: Vec<i64> =
-        workers.iter().map(|p| p["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap()).collect();
+    let restarts: Vec<i64> = workers
+        .iter()
+        .map(|p| p["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap())
+        .collect();
     assert_eq!(restarts, [0, 0, 1, 0]);
     assert!(workers.iter().all(|pod| pod["status"]["phase"] == "Running"));
     assert!(log(&workers[2], true).contains("ChildFailedError"));
@@ -82,19 +84,29 @@ fn the_showcase_tells_six_stories() {
     assert!(is_true(&job(&store, "team-a", "gpt2-pretrain"), "Failed"));
     let kept = pods(&store, "team-a", "gpt2-pretrain");
     let killed = &kept.last().unwrap()["status"]["containerStatuses"][0]["state"]["terminated"];
-    assert_eq!((kept.len(), killed["exitCode"].as_i64(), killed["reason"].as_str()), (1, Some(137), Some("OOMKilled")));
+    assert_eq!(
+        (kept.len(), killed["exitCode"].as_i64(), killed["reason"].as_str()),
+        (1, Some(137), Some("OOMKilled"))
+    );
     assert!(text(&kept[0], "/metadata/name").starts_with("gpt2-pretrain-node-0-3-"));
     assert!(log(&kept[0], false).trim_end().ends_with("in use."));
 
     let lora = pods(&store, "team-a", "llama-lora");
-    let waiting = lora.iter().find(|pod| text(pod, "/metadata/name").contains("-node-")).unwrap();
+    let waiting = lora
+        .iter()
+        .find(|pod| text(pod, "/metadata/name").contains("-node-"))
+        .unwrap();
     assert_eq!(waiting["status"]["phase"], "Pending");
     let name = text(waiting, "/metadata/name");
     let event = store
         .list(kind("Event"), Some("team-a"))
         .find(|event| event["involvedObject"]["name"] == name && event["reason"] == "FailedScheduling")
         .unwrap();
-    assert!(text(event, "/message").starts_with("0/11 nodes are available: "), "{}", text(event, "/message"));
+    assert!(
+        text(event, "/message").starts_with("0/11 nodes are available: "),
+        "{}",
+        text(event, "/message")
+    );
 
     let sft = job(&store, "team-a", "qwen-sft");
     assert!(is_true(&sft, "Suspended"));
@@ -109,7 +121,9 @@ fn the_showcase_tells_six_stories() {
 #[test]
 fn cancelling_the_big_job_lets_the_waiting_one_in() {
     let mut store = fill(&load("showcase", now()).unwrap());
-    store.delete(kind("TrainJob"), "team-a", "llama3-8b-pretrain", false).unwrap();
+    store
+        .delete(kind("TrainJob"), "team-a", "llama3-8b-pretrain", false)
+        .unwrap();
     assert_eq!(pods(&store, "team-a", "llama3-8b-pretrain").len(), 0);
     settle(&mut store, now());
     settle(&mut store, now() + jiff::SignedDuration::from_secs(10));
@@ -140,7 +154,10 @@ fn worlds_differ_in_what_they_lack() {
     assert_eq!(count("thousand?jobs=25", "TrainJob"), 25);
     assert!(!load("no-rbac", now()).unwrap().forbidden.is_empty());
     let store = fill(&load("thousand", now()).unwrap());
-    let suspended = store.list(kind("TrainJob"), None).filter(|job| is_true(job, "Suspended")).count();
+    let suspended = store
+        .list(kind("TrainJob"), None)
+        .filter(|job| is_true(job, "Suspended"))
+        .count();
     assert_eq!(suspended, 100);
 }
 
@@ -152,9 +169,18 @@ fn a_name_or_parameter_that_is_wrong_is_explained() {
             "there is no scenario `showcas`. Did you mean `showcase`? Scenarios: showcase, healthy-empty, no-trainer, \
              no-rbac, thousand.",
         ),
-        ("thousand?job=3", "scenario `thousand` has no parameter `job`. Did you mean `jobs`? Parameters: jobs."),
-        ("thousand?jobs=x", "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `x`."),
-        ("showcase?jobs=3", "scenario `showcase` takes no parameters, got `jobs`."),
+        (
+            "thousand?job=3",
+            "scenario `thousand` has no parameter `job`. Did you mean `jobs`? Parameters: jobs.",
+        ),
+        (
+            "thousand?jobs=x",
+            "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `x`.",
+        ),
+        (
+            "showcase?jobs=3",
+            "scenario `showcase` takes no parameters, got `jobs`.",
+        ),
     ] {
         assert_eq!(load(name, now()).unwrap_err().0, said);
     }
@@ -165,5 +191,9 @@ fn ten_thousand_jobs_settle_quickly() {
     let mut store = fill(&load("thousand?jobs=10000", now()).unwrap());
     let began = std::time::Instant::now();
     settle(&mut store, now());
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
 }

@@ -33,9 +33,7 @@ fn job(number: usize, now: Timestamp) -> Value {
         seconds(now.checked_sub(ago).unwrap_or(now))
     };
     let name = format!("{what}-{number:05}");
-    let condition = |of: &str, reason: &str, message: &str, ago: u64| {
-        json!([{"type": of, "status": "True", "reason": reason, "message": message, "lastTransitionTime": at(ago)}])
-    };
+    let condition = |of: &str, reason: &str, message: &str, ago: u64| json!([{"type": of, "status": "True", "reason": reason, "message": message, "lastTransitionTime": at(ago)}]);
     let counters = |field: &str| {
         let mut counters =
             json!({"name": "node", "ready": 0, "succeeded": 0, "failed": 0, "active": 0, "suspended": 0});
@@ -54,8 +52,7 @@ fn job(number: usize, now: Timestamp) -> Value {
             "jobsStatus": counters("succeeded"),
         }),
         6 => {
-            let message =
-                format!("jobset failed due to one or more job failures (first failed job: {name}-node-0)");
+            let message = format!("jobset failed due to one or more job failures (first failed job: {name}-node-0)");
             json!({
                 "conditions": condition("Failed", "FailedJobs", &message, age / 3), "jobsStatus": counters("failed"),
             })

@@ -28,9 +28,17 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(job: &'a Value, runtime: &'a Value) -> Self {
         let policy = &runtime["spec"]["mlPolicy"];
-        let nodes = number(job, "/spec/trainer/numNodes").or_else(|| number(policy, "/numNodes")).unwrap_or(1);
+        let nodes = number(job, "/spec/trainer/numNodes")
+            .or_else(|| number(policy, "/numNodes"))
+            .unwrap_or(1);
         let name = text(job, "/metadata/name");
-        Self { job, name, runtime: text(runtime, "/metadata/name"), policy, nodes }
+        Self {
+            job,
+            name,
+            runtime: text(runtime, "/metadata/name"),
+            policy,
+            nodes,
+        }
     }
 
     /// Where the first node of the job is found by the others.
@@ -62,7 +70,12 @@ pub(super) fn jobset(job: &Value, runtime: &Value) -> Result<Value, String> {
             metadata[part] = template["metadata"][part].clone();
         }
     }
-    for replicated in spec.get_mut("replicatedJobs").and_then(Value::as_array_mut).into_iter().flatten() {
+    for replicated in spec
+        .get_mut("replicatedJobs")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         apply_job(&plan, replicated);
     }
     for patch in items(&job["spec"]["runtimePatches"]) {
@@ -76,7 +89,10 @@ pub(super) fn jobset(job: &Value, runtime: &Value) -> Result<Value, String> {
 
 fn apply_job(plan: &Plan<'_>, replicated: &mut Value) {
     let name = text(replicated, "/name");
-    let ancestor = replicated["template"]["metadata"]["labels"][ANCESTOR].as_str().unwrap_or_default().to_owned();
+    let ancestor = replicated["template"]["metadata"]["labels"][ANCESTOR]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let mpi = plan.policy["mpi"].is_object();
     let is_trainer = ancestor == "trainer";
     let counted = if mpi { name == "node" } else { is_trainer };
@@ -93,7 +109,9 @@ fn apply_job(plan: &Plan<'_>, replicated: &mut Value) {
     job["parallelism"] = json!(nodes);
     job["completions"] = json!(nodes);
     let shares = mpi && plan.launcher_is_node() && name == "node";
-    let containers = job["template"]["spec"].get_mut("containers").and_then(Value::as_array_mut);
+    let containers = job["template"]["spec"]
+        .get_mut("containers")
+        .and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten() {
         match (ancestor.as_str(), container["name"].as_str()) {
             ("dataset-initializer", Some("dataset-initializer")) => {
@@ -129,7 +147,11 @@ fn trainer(plan: &Plan<'_>, container: &mut Value, is_trainer: bool) {
     // The resources the plugins look at are those of the runtime unless the job brings its own: no merge here.
     let own = container["resources"].clone();
     let Some(trainer) = plan.trainer() else { return };
-    let looked_at = if trainer["resourcesPerNode"].is_object() { trainer["resourcesPerNode"].clone() } else { own };
+    let looked_at = if trainer["resourcesPerNode"].is_object() {
+        trainer["resourcesPerNode"].clone()
+    } else {
+        own
+    };
     if is_trainer {
         if let Some(image) = trainer["image"].as_str() {
             container["image"] = json!(image);
@@ -178,7 +200,12 @@ fn defaults(spec: &mut Value) {
             spec[field][inner] = value;
         }
     }
-    for replicated in spec.get_mut("replicatedJobs").and_then(Value::as_array_mut).into_iter().flatten() {
+    for replicated in spec
+        .get_mut("replicatedJobs")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if replicated["groupName"].is_null() {
             replicated["groupName"] = json!("default");
         }
@@ -247,5 +274,8 @@ pub(super) fn companions(job: &Value, runtime: &Value) -> Vec<Action> {
         "metadata": meta("mpi-ssh-auth"), "type": "kubernetes.io/ssh-auth", "immutable": true,
         "data": {"ssh-privatekey": stub, "ssh-publickey": stub},
     });
-    vec![Action::Create(kind("Secret"), secret), Action::Create(kind("ConfigMap"), hostfile)]
+    vec![
+        Action::Create(kind("Secret"), secret),
+        Action::Create(kind("ConfigMap"), hostfile),
+    ]
 }

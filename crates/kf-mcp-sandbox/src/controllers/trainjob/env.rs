@@ -57,14 +57,18 @@ pub(super) fn processes(plan: &Plan<'_>, resources: &Value) -> String {
     if gpus(resources) > 0 {
         return "auto".to_owned();
     }
-    let cpus = ["requests", "limits"].iter().find_map(|part| quantity::milli(&resources[*part]["cpu"]));
+    let cpus = ["requests", "limits"]
+        .iter()
+        .find_map(|part| quantity::milli(&resources[*part]["cpu"]));
     (cpus.unwrap_or_default() + 999).div_euclid(1000).max(1).to_string()
 }
 
 /// MPI slots per node.
 pub(super) fn slots(plan: &Plan<'_>) -> i64 {
     let of_runtime = number(plan.policy, "/mpi/numProcPerNode").unwrap_or(1);
-    let Some(trainer) = plan.trainer() else { return of_runtime };
+    let Some(trainer) = plan.trainer() else {
+        return of_runtime;
+    };
     if let Some(wanted) = number(trainer, "/numProcPerNode") {
         return wanted;
     }
@@ -87,7 +91,11 @@ pub(super) fn plugin(plan: &Plan<'_>, container: &mut Value, resources: &Value) 
     } else if policy["jax"].is_object() {
         set(container, "JAX_NUM_PROCESSES", plan.nodes.to_string());
         set_index(container, "JAX_PROCESS_ID");
-        set(container, "JAX_COORDINATOR_ADDRESS", format!("{}:{PORT}", plan.coordinator()));
+        set(
+            container,
+            "JAX_COORDINATOR_ADDRESS",
+            format!("{}:{PORT}", plan.coordinator()),
+        );
         port(container);
     } else if policy["xgboost"].is_object() {
         set(container, "DMLC_TRACKER_URI", plan.coordinator());
@@ -106,7 +114,10 @@ pub(super) fn plugin(plan: &Plan<'_>, container: &mut Value, resources: &Value) 
 
 /// The ssh key and the host file of an MPI job.
 pub(super) fn mpi_volumes(plan: &Plan<'_>, replicated: &mut Value, is_launcher: bool) {
-    let ssh = plan.policy["mpi"]["sshAuthMountPath"].as_str().unwrap_or("/root/.ssh").to_owned();
+    let ssh = plan.policy["mpi"]["sshAuthMountPath"]
+        .as_str()
+        .unwrap_or("/root/.ssh")
+        .to_owned();
     let spec = &mut replicated["template"]["spec"]["template"]["spec"];
     let mut volumes: Vec<Value> = items(&spec["volumes"]).cloned().collect();
     volumes.push(json!({
@@ -130,9 +141,17 @@ pub(super) fn mpi_volumes(plan: &Plan<'_>, replicated: &mut Value, is_launcher: 
         mounts.push(json!({"name": "mpi-hostfile", "mountPath": "/etc/mpi"}));
     }
     spec["volumes"] = json!(volumes);
-    for container in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+    for container in spec
+        .get_mut("containers")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if container["name"] == "node" {
-            let all: Vec<Value> = items(&container["volumeMounts"]).cloned().chain(mounts.clone()).collect();
+            let all: Vec<Value> = items(&container["volumeMounts"])
+                .cloned()
+                .chain(mounts.clone())
+                .collect();
             container["volumeMounts"] = json!(all);
         }
     }

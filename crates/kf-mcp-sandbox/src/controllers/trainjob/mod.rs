@@ -10,7 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::objects::{Note, condition, hash, is_true, items, kind, later, new_event, number, owned_by, set_condition, time};
+use super::objects::{
+    Note, condition, hash, is_true, items, kind, later, new_event, number, owned_by, set_condition, time,
+};
 use super::{Action, delete};
 use crate::store::{Store, seconds, text};
 
@@ -30,7 +32,11 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
 
 /// When the next TrainJob reaches its deadline.
 pub fn next(store: &Store) -> Option<Timestamp> {
-    store.list(kind("TrainJob"), None).filter(|job| is_open(job)).filter_map(|job| deadline(job)).min()
+    store
+        .list(kind("TrainJob"), None)
+        .filter(|job| is_open(job))
+        .filter_map(|job| deadline(job))
+        .min()
 }
 
 /// The controller's pre-filter, cheap enough for ten thousand jobs.
@@ -78,7 +84,14 @@ fn reconcile(store: &Store, job: &Value, now: Timestamp, actions: &mut Vec<Actio
         }
     }
     if suspended {
-        set_condition(&mut next, "Suspended", "True", "Suspended", "TrainJob is suspended", now);
+        set_condition(
+            &mut next,
+            "Suspended",
+            "True",
+            "Suspended",
+            "TrainJob is suspended",
+            now,
+        );
     } else if is_true(job, "Suspended") {
         set_condition(&mut next, "Suspended", "False", "Resumed", "TrainJob is resumed", now);
     }
@@ -198,7 +211,10 @@ fn complain(store: &Store, job: &Value, problem: &str, now: Timestamp, actions: 
     }
     let seed = format!("{}/{}/{message}", job["metadata"]["uid"], job["metadata"]["generation"]);
     let name = format!("{}.{:016x}", text(job, "/metadata/name"), hash(&seed));
-    if store.get(kind("Event"), &text(job, "/metadata/namespace"), &name).is_some() {
+    if store
+        .get(kind("Event"), &text(job, "/metadata/namespace"), &name)
+        .is_some()
+    {
         return;
     }
     let note = Note {

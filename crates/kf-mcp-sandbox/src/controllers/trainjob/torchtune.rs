@@ -7,8 +7,12 @@ use super::env;
 use crate::controllers::objects::{items, number};
 
 /// Keys of the runtime's command that survive, and that a job must not set itself.
-pub const KEPT: [&str; 4] =
-    ["output_dir", "tokenizer.path", "checkpointer.checkpoint_dir", "tokenizer.merges_file"];
+pub const KEPT: [&str; 4] = [
+    "output_dir",
+    "tokenizer.path",
+    "checkpointer.checkpoint_dir",
+    "tokenizer.merges_file",
+];
 
 /// Whether a TrainJob's command is exactly `tune run`.
 pub fn is_tune_run(job: &Value) -> bool {
@@ -19,7 +23,9 @@ pub fn is_tune_run(job: &Value) -> bool {
 /// The torchtune model that a runtime's name stands for (`torchtune-llama3.2-1b` is `llama3_2/1B`).
 pub fn model_of(runtime: &str) -> Option<String> {
     let fields: Vec<&str> = runtime.split('-').collect();
-    let [_, family, size] = fields.as_slice() else { return None };
+    let [_, family, size] = fields.as_slice() else {
+        return None;
+    };
     Some(format!("{}/{}", family.replace('.', "_"), size.to_uppercase()))
 }
 
@@ -36,9 +42,14 @@ pub enum Adapter {
 
 /// Reads the adapter off a job's args.
 pub fn adapter(job: &Value) -> Adapter {
-    let args: Vec<&str> = items(&job["spec"]["trainer"]["args"]).filter_map(Value::as_str).collect();
+    let args: Vec<&str> = items(&job["spec"]["trainer"]["args"])
+        .filter_map(Value::as_str)
+        .collect();
     let is_true = |key: &str| {
-        args.iter().any(|arg| arg.split_once('=').is_some_and(|(k, v)| k == key && v.eq_ignore_ascii_case("true")))
+        args.iter().any(|arg| {
+            arg.split_once('=')
+                .is_some_and(|(k, v)| k == key && v.eq_ignore_ascii_case("true"))
+        })
     };
     if is_true("model.quantize_base") && !is_true("model.use_dora") {
         Adapter::Qlora

@@ -336,7 +336,7 @@ impl GetTrainingLogs {
 fn truncated(dropped: Dropped, filtered: bool, searched: usize, asked: usize) -> Option<String> {
     match dropped {
         Dropped::Size => {
-            Some("older lines do not fit into one answer: narrow it with pattern or since_seconds, or lower tail_lines".into())
+            Some("older lines do not fit into one answer: search them with pattern".into())
         }
         Dropped::Lines if asked < MOST => {
             let what = if filtered { "matches" } else { "lines" };

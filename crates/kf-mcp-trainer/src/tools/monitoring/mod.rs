@@ -1,4 +1,5 @@
 //! Tools of the monitoring phase.
 
+mod get_training_events;
 mod get_training_logs;
 mod why;

@@ -77,7 +77,7 @@ pub(super) fn no_step(
     name: &str,
     step: &str,
     steps: &BTreeMap<String, &Pod>,
-    launched: bool,
+    mpi: bool,
 ) -> Result<String, ToolError> {
     let mut told: Vec<String> =
         steps.iter().take(MOST).map(|(step, pod)| format!("{step} ({})", pod.phrase())).collect();
@@ -89,7 +89,7 @@ pub(super) fn no_step(
     if is_node && !steps.keys().any(|step| step.starts_with("node-")) {
         return Ok(format!("the nodes have not started: they come after the initializers. Steps so far: {told}"));
     }
-    if launched && step == "node-0" {
+    if mpi && step == "node-0" {
         return Ok(format!("the launcher has not started: it comes after the other nodes. Steps so far: {told}"));
     }
     let asked = format!("find step `{step}` of training job `{name}`");
@@ -149,8 +149,8 @@ mod tests {
         let initializing = steps(&["dataset-initializer"]);
         assert!(no_step("j", "node-0", &initializing, false).unwrap().ends_with("so far: dataset-initializer (Running)"));
         assert!(no_step("j", "node-0", &steps(&["node-1"]), true).unwrap().starts_with("the launcher"));
-        for (step, launched) in [("node-9", true), ("node-x", false), ("model-initializer", false)] {
-            let error = no_step("j", step, &steps(&["node-0", "node-1"]), launched).unwrap_err();
+        for (step, mpi) in [("node-9", true), ("node-x", false), ("model-initializer", false)] {
+            let error = no_step("j", step, &steps(&["node-0", "node-1"]), mpi).unwrap_err();
             assert_eq!((error.code, error.fix.as_str()), (ErrorCode::NotFound, "steps: node-0 (Running), node-1 (Running)"));
         }
     }

@@ -1,1 +1,4 @@
 //! Tools of the planning phase.
+
+mod check_compatibility;
+mod get_cluster_resources;

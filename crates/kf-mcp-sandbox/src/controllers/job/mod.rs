@@ -1,5 +1,7 @@
 //! The Job controller: pods for completion indexes, counting them, giving up.
 
+mod make;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +43,12 @@ pub fn next(store: &Store) -> Option<Timestamp> {
         .filter(|job| !is_finished(job) && number(job, "/status/failed").unwrap_or_default() > 0)
         .filter_map(|job| {
             let counts = Counts::of(job, owned(pods.get_or_init(|| self::pods(store)), job));
-            counts.retries.values().filter(|retry| retry.free).map(|retry| retry.at).min()
+            counts
+                .retries
+                .values()
+                .filter(|retry| retry.free)
+                .map(|retry| retry.at)
+                .min()
         })
         .min()
 }
@@ -60,7 +67,11 @@ fn pods(store: &Store) -> Pods<'_> {
 }
 
 fn owned<'a, 'b>(pods: &'b Pods<'a>, job: &Value) -> &'b [&'a Arc<Value>] {
-    job["metadata"]["uid"].as_str().and_then(|uid| pods.get(uid)).map(Vec::as_slice).unwrap_or_default()
+    job["metadata"]["uid"]
+        .as_str()
+        .and_then(|uid| pods.get(uid))
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// When a completion index may be tried again.
@@ -101,8 +112,9 @@ impl<'a> Counts<'a> {
                     counts.active.push(pod);
                     counts.busy.push(index);
                     counts.ready += i64::from(pod::is_ready(pod));
-                    counts.restarts +=
-                        items(&pod["status"]["containerStatuses"]).filter_map(|c| number(c, "/restartCount")).sum::<i64>();
+                    counts.restarts += items(&pod["status"]["containerStatuses"])
+                        .filter_map(|c| number(c, "/restartCount"))
+                        .sum::<i64>();
                 }
             }
         }
@@ -112,7 +124,13 @@ impl<'a> Counts<'a> {
         for (index, (times, ended)) in failures {
             let pause = Duration::from_secs(10).saturating_mul(2_u32.saturating_pow(times - 1));
             let free = !indexed || !(counts.busy.contains(&index) || counts.succeeded.contains(&index));
-            counts.retries.insert(index, Retry { at: later(ended, pause.min(Duration::from_secs(360))), free });
+            counts.retries.insert(
+                index,
+                Retry {
+                    at: later(ended, pause.min(Duration::from_secs(360))),
+                    free,
+                },
+            );
         }
         counts
     }
@@ -157,7 +175,14 @@ fn reconcile(job: &Value, pods: &[&Arc<Value>], now: Timestamp, actions: &mut Ve
         actions.push(old_event(job, note("Warning", "BackoffLimitExceeded", message), now));
     } else if succeeded >= wanted && (completions.is_some() || active == 0) {
         let message = "Reached expected number of succeeded pods";
-        set_condition(&mut next, "SuccessCriteriaMet", "True", "CompletionsReached", message, now);
+        set_condition(
+            &mut next,
+            "SuccessCriteriaMet",
+            "True",
+            "CompletionsReached",
+            message,
+            now,
+        );
         set_condition(&mut next, "Complete", "True", "CompletionsReached", message, now);
         next["status"]["completionTime"] = json!(seconds(now));
         actions.push(old_event(job, note("Normal", "Completed", "Job completed"), now));
@@ -171,7 +196,15 @@ fn reconcile(job: &Value, pods: &[&Arc<Value>], now: Timestamp, actions: &mut Ve
         }
         active += fill(job, &counts, parallelism.min(wanted - succeeded), wanted, now, actions);
     }
-    count(&mut next, &[("active", active), ("ready", ready), ("succeeded", succeeded), ("failed", failed)]);
+    count(
+        &mut next,
+        &[
+            ("active", active),
+            ("ready", ready),
+            ("succeeded", succeeded),
+            ("failed", failed),
+        ],
+    );
     if job["spec"]["completionMode"] == "Indexed" && !counts.succeeded.is_empty() {
         next["status"]["completedIndexes"] = json!(ranges(&counts.succeeded));
     }
@@ -209,7 +242,7 @@ fn fill(job: &Value, counts: &Counts<'_>, room: i64, wanted: i64, now: Timestamp
         if counts.retries.get(&slot).is_some_and(|retry| retry.at > now) {
             continue;
         }
-        let pod = make(job, slot, counts.failed + made, now);
+        let pod = make::make(job, slot, counts.failed + made, now);
         let message = format!("Created pod: {}", text(&pod, "/metadata/name"));
         actions.push(Action::Create(kind("Pod"), pod));
         actions.push(old_event(job, note("Normal", "SuccessfulCreate", &message), now));
@@ -227,7 +260,12 @@ fn remove(job: &Value, pods: &[&Value], now: Timestamp, actions: &mut Vec<Action
 }
 
 fn note<'a>(level: &'a str, reason: &'a str, message: &'a str) -> Note<'a> {
-    Note { reporter: "job-controller", level, reason, message }
+    Note {
+        reporter: "job-controller",
+        level,
+        reason,
+        message,
+    }
 }
 
 fn ranges(indexes: &[i64]) -> String {
@@ -244,95 +282,4 @@ fn ranges(indexes: &[i64]) -> String {
         _ => format!("{from}-{to}"),
     });
     written.collect::<Vec<_>>().join(",")
-}
-
-fn make(job: &Value, index: i64, attempt: i64, now: Timestamp) -> Value {
-    let template = &job["spec"]["template"];
-    let job_name = text(job, "/metadata/name");
-    let seed = format!("{}/{index}/{attempt}/{}", job["metadata"]["uid"], seconds(now));
-    let mut pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "namespace": job["metadata"]["namespace"],
-            "labels": template["metadata"]["labels"].as_object().cloned().unwrap_or_default(),
-            "annotations": template["metadata"]["annotations"].as_object().cloned().unwrap_or_default(),
-            "ownerReferences": owned_by(job),
-        },
-        "spec": template["spec"],
-        "status": {"phase": "Pending"},
-    });
-    let stem = if index < 0 { job_name.clone() } else { format!("{job_name}-{index}") };
-    pod["metadata"]["generateName"] = json!(format!("{stem}-"));
-    pod["metadata"]["name"] = json!(format!("{stem}-{}", suffix(&seed)));
-    let uid = &job["metadata"]["uid"];
-    for prefix in ["", "batch.kubernetes.io/"] {
-        pod["metadata"]["labels"][format!("{prefix}controller-uid")] = uid.clone();
-        pod["metadata"]["labels"][format!("{prefix}job-name")] = json!(job_name);
-    }
-    if index >= 0 {
-        let key = "batch.kubernetes.io/job-completion-index";
-        pod["metadata"]["labels"][key] = json!(index.to_string());
-        pod["metadata"]["annotations"][key] = json!(index.to_string());
-        pod["spec"]["hostname"] = json!(stem);
-    }
-    defaults(&mut pod["spec"], index >= 0);
-    pod
-}
-
-/// What the API server and the Job controller add to a pod's spec.
-fn defaults(spec: &mut Value, indexed: bool) {
-    for (field, value) in [
-        ("restartPolicy", json!("Never")),
-        ("dnsPolicy", json!("ClusterFirst")),
-        ("schedulerName", json!("default-scheduler")),
-        ("serviceAccountName", json!("default")),
-        ("terminationGracePeriodSeconds", json!(30)),
-        ("securityContext", json!({})),
-    ] {
-        if spec[field].is_null() {
-            spec[field] = value;
-        }
-    }
-    let mut tolerations: Vec<Value> = items(&spec["tolerations"]).cloned().collect();
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        tolerations.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
-    }
-    spec["tolerations"] = json!(tolerations);
-    for list in ["containers", "initContainers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            if indexed {
-                let path = "metadata.labels['batch.kubernetes.io/job-completion-index']";
-                let var = json!({
-                    "name": "JOB_COMPLETION_INDEX",
-                    "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}},
-                });
-                match container.get_mut("env").and_then(Value::as_array_mut) {
-                    Some(env) => env.push(var),
-                    None => container["env"] = json!([var]),
-                }
-            }
-            resources(&mut container["resources"]);
-        }
-    }
-}
-
-/// Requests default to limits, and quantities are text once stored.
-fn resources(resources: &mut Value) {
-    if resources.is_null() {
-        *resources = json!({});
-        return;
-    }
-    for part in ["limits", "requests"] {
-        for (_, value) in resources.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {
-            *value = quantity::canonical(value);
-        }
-    }
-    for (name, value) in resources["limits"].as_object().cloned().into_iter().flatten() {
-        if resources["requests"][&name].is_null() {
-            resources["requests"][&name] = value;
-        }
-    }
-    if resources["limits"].is_null() {
-        resources.as_object_mut().map(|r| r.remove("limits"));
-    }
 }

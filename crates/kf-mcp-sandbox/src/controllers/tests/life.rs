@@ -1,99 +1,12 @@
-//! The life of a TrainJob through all controllers, with time moved by hand.
+//! The life of a TrainJob through all controllers.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::objects::{condition, items, kind};
-use super::settle;
-use crate::store::{Store, text};
-
-/// A store with two GPU nodes and a runtime, and a clock.
-struct World {
-    store: Store,
-    now: Timestamp,
-}
-
-impl World {
-    fn new() -> Self {
-        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
-        let mut world = Self { store: Store::new(), now };
-        for (name, gpus) in [("gpu-0", 8), ("gpu-1", 4)] {
-            let amounts = json!({"cpu": "64", "memory": "512Gi", "nvidia.com/gpu": gpus.to_string(), "pods": "110"});
-            world.create("Node", json!({"metadata": {"name": name}, "status": {"allocatable": amounts}}));
-        }
-        world.runtime("torch-distributed", json!({}), json!({}));
-        world
-    }
-
-    fn runtime(&mut self, name: &str, job: Value, extra: Value) {
-        let mut template = json!({"template": {"spec": {"containers": [{"name": "node", "image": "pytorch:1"}]}}});
-        for (key, value) in job.as_object().unwrap() {
-            template[key] = value.clone();
-        }
-        let mut spec = json!({"replicatedJobs": [{"name": "node", "template": {
-            "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}, "spec": template}}]});
-        for (key, value) in extra.as_object().unwrap() {
-            spec[key] = value.clone();
-        }
-        let spec = json!({"mlPolicy": {"numNodes": 1, "torch": {}}, "template": {"spec": spec}});
-        self.create("ClusterTrainingRuntime", json!({"metadata": {"name": name}, "spec": spec}));
-    }
-
-    fn create(&mut self, of: &str, object: Value) {
-        self.store.create(kind(of), object, self.now).unwrap();
-    }
-
-    /// A TrainJob with `spec` merged over `runtimeRef`, settled.
-    fn train(&mut self, name: &str, mut spec: Value) {
-        if spec["runtimeRef"].is_null() {
-            spec["runtimeRef"] = json!({"name": "torch-distributed", "kind": "ClusterTrainingRuntime"});
-        }
-        self.create("TrainJob", json!({"metadata": {"name": name, "namespace": "team-a"}, "spec": spec}));
-        settle(&mut self.store, self.now);
-    }
-
-    fn patch(&mut self, of: &str, name: &str, patch: &Value) {
-        let mut object = (**self.store.get(kind(of), "team-a", name).unwrap()).clone();
-        json_patch::merge(&mut object, patch);
-        self.store.update(kind(of), object).unwrap();
-        settle(&mut self.store, self.now);
-    }
-
-    /// Moves the clock in steps of a second, as a driver that wakes up in time would.
-    fn pass(&mut self, seconds: i64) {
-        for _ in 0..seconds {
-            self.now += SignedDuration::from_secs(1);
-            settle(&mut self.store, self.now);
-        }
-    }
-
-    fn get(&self, of: &str, name: &str) -> Value {
-        self.store.get(kind(of), "team-a", name).map(|o| (**o).clone()).unwrap_or_default()
-    }
-
-    fn pods(&self) -> Vec<Value> {
-        self.store.list(kind("Pod"), Some("team-a")).map(|pod| (**pod).clone()).collect()
-    }
-
-    fn phases(&self) -> Vec<String> {
-        self.pods().iter().map(|pod| text(pod, "/status/phase")).collect()
-    }
-
-    /// `type/status/reason/message` of the conditions of a TrainJob.
-    fn conditions(&self, name: &str) -> Vec<String> {
-        let job = self.get("TrainJob", name);
-        let fields = ["type", "status", "reason", "message"];
-        items(&job["status"]["conditions"])
-            .map(|c| fields.map(|field| c[field].as_str().unwrap_or_default()).join("/"))
-            .collect()
-    }
-
-    fn reasons(&self, about: &str) -> Vec<String> {
-        let mut events: Vec<Value> = self.store.list(kind("Event"), Some("team-a")).map(|e| (**e).clone()).collect();
-        events.sort_by_key(|e| text(e, "/metadata/creationTimestamp"));
-        events.iter().filter(|e| e["involvedObject"]["kind"] == about).map(|e| text(e, "/reason")).collect()
-    }
-}
+use super::World;
+use crate::controllers::objects::{condition, items, kind};
+use crate::controllers::settle;
+use crate::store::text;
 
 fn one_gpu() -> Value {
     json!({"limits": {"nvidia.com/gpu": 1}})
@@ -102,7 +15,10 @@ fn one_gpu() -> Value {
 #[test]
 fn two_nodes_run_and_complete() {
     let mut world = World::new();
-    world.train("demo", json!({"trainer": {"numNodes": 2, "resourcesPerNode": one_gpu()}}));
+    world.train(
+        "demo",
+        json!({"trainer": {"numNodes": 2, "resourcesPerNode": one_gpu()}}),
+    );
     assert_eq!(world.phases(), ["Pending", "Pending"]);
     world.pass(3);
     assert_eq!(world.phases(), ["Running", "Running"]);
@@ -111,21 +27,41 @@ fn two_nodes_run_and_complete() {
     assert_eq!(job["status"], json!({"jobsStatus": running}));
     let pod = &world.pods()[0];
     assert!(text(pod, "/metadata/name").starts_with("demo-node-0-0-"));
-    assert_eq!(pod["metadata"]["labels"]["jobset.sigs.k8s.io/replicatedjob-name"], "node");
-    assert_eq!(pod["spec"]["containers"][0]["resources"]["requests"]["nvidia.com/gpu"], "1");
-    let env: Vec<&str> =
-        items(&pod["spec"]["containers"][0]["env"]).map(|var| var["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        pod["metadata"]["labels"]["jobset.sigs.k8s.io/replicatedjob-name"],
+        "node"
+    );
+    assert_eq!(
+        pod["spec"]["containers"][0]["resources"]["requests"]["nvidia.com/gpu"],
+        "1"
+    );
+    let env: Vec<&str> = items(&pod["spec"]["containers"][0]["env"])
+        .map(|var| var["name"].as_str().unwrap())
+        .collect();
     assert_eq!(
         env,
-        ["PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT", "JOB_COMPLETION_INDEX"]
+        [
+            "PET_NNODES",
+            "PET_NPROC_PER_NODE",
+            "PET_NODE_RANK",
+            "PET_MASTER_ADDR",
+            "PET_MASTER_PORT",
+            "JOB_COMPLETION_INDEX"
+        ]
     );
     world.pass(130);
     assert_eq!(world.phases(), ["Succeeded", "Succeeded"]);
-    assert_eq!(world.conditions("demo"), ["Complete/True/AllJobsCompleted/jobset completed successfully"]);
+    assert_eq!(
+        world.conditions("demo"),
+        ["Complete/True/AllJobsCompleted/jobset completed successfully"]
+    );
     let job = world.get("Job", "demo-node-0");
     assert_eq!(job["status"]["completedIndexes"], "0,1");
     assert_eq!(job["status"]["succeeded"], 2);
-    assert_eq!(world.reasons("Job"), ["SuccessfulCreate", "SuccessfulCreate", "Completed"]);
+    assert_eq!(
+        world.reasons("Job"),
+        ["SuccessfulCreate", "SuccessfulCreate", "Completed"]
+    );
     assert_eq!(world.reasons("JobSet"), ["AllJobsCompleted"]);
 }
 
@@ -136,7 +72,10 @@ fn a_jump_in_time_gives_every_event_its_own_time() {
     world.now += SignedDuration::from_hours(5);
     settle(&mut world.store, world.now);
     let job = world.get("TrainJob", "demo");
-    assert_eq!(condition(&job, "Complete").unwrap()["lastTransitionTime"], "2026-05-04T10:02:02Z");
+    assert_eq!(
+        condition(&job, "Complete").unwrap()["lastTransitionTime"],
+        "2026-05-04T10:02:02Z"
+    );
 }
 
 #[test]
@@ -150,7 +89,10 @@ fn a_crash_loop_fails_the_job_and_takes_the_pods() {
     world.pass(5);
     let pod = &world.pods()[0];
     assert_eq!(pod["status"]["phase"], "Running");
-    assert_eq!(pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["reason"], "OOMKilled");
+    assert_eq!(
+        pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["reason"],
+        "OOMKilled"
+    );
     assert!(pod["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap() > 0);
     world.pass(20);
     assert_eq!(
@@ -159,7 +101,10 @@ fn a_crash_loop_fails_the_job_and_takes_the_pods() {
     );
     assert_eq!(world.phases(), [""; 0]);
     let job = world.get("Job", "crash-node-0");
-    assert_eq!(condition(&job, "Failed").unwrap()["message"], "Job has reached the specified backoff limit");
+    assert_eq!(
+        condition(&job, "Failed").unwrap()["message"],
+        "Job has reached the specified backoff limit"
+    );
 }
 
 #[test]
@@ -168,7 +113,10 @@ fn with_restart_policy_never_the_failed_pods_stay() {
     let pods = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "node", "image": "i"}]}});
     world.runtime("never", json!({"backoffLimit": 0, "template": pods}), json!({}));
     let env = json!([{"name": "SIM_RUN", "value": "5s"}, {"name": "SIM_EXIT", "value": "3"}]);
-    world.train("f", json!({"runtimeRef": {"name": "never"}, "trainer": {"numNodes": 2, "env": env}}));
+    world.train(
+        "f",
+        json!({"runtimeRef": {"name": "never"}, "trainer": {"numNodes": 2, "env": env}}),
+    );
     world.pass(12);
     assert_eq!(world.phases(), ["Failed", "Failed"]);
     assert_eq!(world.get("Job", "f-node-0")["status"]["failed"], 2);
@@ -183,7 +131,10 @@ fn suspend_and_resume() {
     world.train("s", json!({"trainer": {"numNodes": 2, "env": forever}}));
     world.pass(5);
     world.patch("TrainJob", "s", &json!({"spec": {"suspend": true}}));
-    assert_eq!(world.conditions("s"), ["Suspended/True/Suspended/TrainJob is suspended"]);
+    assert_eq!(
+        world.conditions("s"),
+        ["Suspended/True/Suspended/TrainJob is suspended"]
+    );
     assert_eq!(world.get("TrainJob", "s")["status"]["jobsStatus"][0]["suspended"], 1);
     assert_eq!(world.phases(), [""; 0]);
     world.pass(60);
@@ -202,10 +153,16 @@ fn a_job_with_volume_claims_is_not_really_suspended() {
     world.runtime("tune", json!({}), claims);
     world.train("t", json!({"runtimeRef": {"name": "tune"}, "trainer": {"numNodes": 1}}));
     world.pass(5);
-    assert_eq!(world.get("PersistentVolumeClaim", "initializer-t")["status"]["phase"], "Bound");
+    assert_eq!(
+        world.get("PersistentVolumeClaim", "initializer-t")["status"]["phase"],
+        "Bound"
+    );
     world.patch("TrainJob", "t", &json!({"spec": {"suspend": true}}));
     world.pass(5);
-    assert_eq!(world.conditions("t"), ["Suspended/True/Suspended/TrainJob is suspended"]);
+    assert_eq!(
+        world.conditions("t"),
+        ["Suspended/True/Suspended/TrainJob is suspended"]
+    );
     assert_eq!(world.phases(), ["Running"]);
     assert_eq!(world.reasons("TrainJob"), ["TrainJobResourcesCreationFailed"]);
 }
@@ -215,10 +172,20 @@ fn what_does_not_fit_waits_until_it_does() {
     let mut world = World::new();
     let forever = json!([{"name": "SIM_RUN", "value": "forever"}]);
     let gpus = |n: u8| json!({"limits": {"nvidia.com/gpu": n}});
-    world.train("first", json!({"trainer": {"numNodes": 1, "env": forever, "resourcesPerNode": gpus(8)}}));
+    world.train(
+        "first",
+        json!({"trainer": {"numNodes": 1, "env": forever, "resourcesPerNode": gpus(8)}}),
+    );
     world.pass(5);
-    world.train("second", json!({"trainer": {"numNodes": 1, "resourcesPerNode": gpus(6)}}));
-    let waiting = world.pods().into_iter().find(|p| text(p, "/metadata/name").starts_with("second")).unwrap();
+    world.train(
+        "second",
+        json!({"trainer": {"numNodes": 1, "resourcesPerNode": gpus(6)}}),
+    );
+    let waiting = world
+        .pods()
+        .into_iter()
+        .find(|p| text(p, "/metadata/name").starts_with("second"))
+        .unwrap();
     let scheduled = condition(&waiting, "PodScheduled").unwrap();
     assert_eq!(scheduled["reason"], "Unschedulable");
     assert_eq!(
@@ -227,7 +194,10 @@ fn what_does_not_fit_waits_until_it_does() {
          are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."
     );
     world.pass(30);
-    assert_eq!(world.reasons("Pod").iter().filter(|r| *r == "FailedScheduling").count(), 1);
+    assert_eq!(
+        world.reasons("Pod").iter().filter(|r| *r == "FailedScheduling").count(),
+        1
+    );
     let status = world.get("TrainJob", "second")["status"]["jobsStatus"][0].clone();
     assert_eq!((&status["active"], &status["ready"]), (&json!(1), &json!(0)));
     world.store.delete(kind("TrainJob"), "team-a", "first", false).unwrap();
@@ -254,7 +224,10 @@ fn a_deadline_deletes_the_jobset_and_leaves_stale_counters() {
     let mut world = World::new();
     world.train("late", json!({"trainer": {"numNodes": 1}, "activeDeadlineSeconds": 10}));
     world.pass(12);
-    assert_eq!(world.conditions("late"), ["Failed/True/DeadlineExceeded/TrainJob exceeded its active deadline"]);
+    assert_eq!(
+        world.conditions("late"),
+        ["Failed/True/DeadlineExceeded/TrainJob exceeded its active deadline"]
+    );
     assert_eq!(world.get("TrainJob", "late")["status"]["jobsStatus"][0]["active"], 1);
     assert_eq!(world.get("JobSet", "late"), Value::Null);
     assert_eq!(world.phases(), [""; 0]);

@@ -1,0 +1,120 @@
+//! A request as the handlers see it.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tower::BoxError;
+
+use super::errors;
+use super::query::Query;
+use super::route::{Route, Target};
+use super::view::View;
+use crate::pattern::Asked;
+use crate::status::Status;
+
+/// Longer request bodies are refused, as a real server does.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// One request, read.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) raw_query: String,
+    pub(crate) query: Query,
+    pub(crate) content_type: String,
+    pub(crate) view: View,
+    pub(crate) user: String,
+    pub(crate) verb: &'static str,
+    pub(crate) target: Target,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// Reads what comes before the body.
+    pub(crate) fn new(parts: &Parts, route: &Route) -> Self {
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let query = Query::new(&raw_query);
+        let target = if let Route::Resource(target) = route {
+            target.clone()
+        } else {
+            Target::default()
+        };
+        Self {
+            verb: verb(&parts.method, route, &target, &query),
+            raw_query,
+            query,
+            content_type: content_type(&parts.headers),
+            view: View::of(&parts.headers),
+            user: user(&parts.headers),
+            target,
+            body: Bytes::new(),
+            method: parts.method.clone(),
+        }
+    }
+
+    /// The request as rules see it.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        let target = &self.target;
+        let namespace = if target.resource == "namespaces" {
+            &target.name
+        } else {
+            &target.namespace
+        };
+        Asked {
+            verb: self.verb,
+            group: &target.group,
+            resource: &target.resource,
+            subresource: &target.subresource,
+            namespace: namespace.as_deref(),
+        }
+    }
+}
+
+fn verb(method: &Method, route: &Route, target: &Target, query: &Query) -> &'static str {
+    let named = target.name.is_some() || !matches!(route, Route::Resource(_));
+    match *method {
+        Method::GET if named => "get",
+        Method::GET if query.flag("watch") => "watch",
+        Method::GET => "list",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE if named => "delete",
+        Method::DELETE => "deletecollection",
+        _ => "",
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let text = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn user(headers: &HeaderMap) -> String {
+    let user = headers
+        .get("impersonate-user")
+        .and_then(|v| v.to_str().ok())
+        .filter(|user| !user.is_empty());
+    user.unwrap_or("sandbox").to_owned()
+}
+
+/// The whole body, unless it is too long.
+pub(crate) async fn collect<B>(body: B) -> Result<Bytes, Status>
+where
+    B: http_body::Body,
+    B::Error: Into<BoxError>,
+{
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+            Err(Status::new(413, "RequestEntityTooLarge", message))
+        }
+        Err(error) => Err(errors::bad_request(error.to_string())),
+    }
+}

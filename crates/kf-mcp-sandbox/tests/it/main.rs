@@ -1,0 +1,18 @@
+//! The sandbox's API server as kube's own client and plain HTTP see it. Controllers play no part here.
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod objects;
+#[cfg(test)]
+mod over_http;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod reviews;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod writes;

@@ -1,0 +1,302 @@
+//! `get_cluster_resources`: which accelerators, CPUs and memory the cluster has, and what of it is free.
+
+use std::collections::BTreeMap;
+
+use kf_mcp_core::kube::meta::null_is_empty;
+use kf_mcp_core::kube::resources::{NODES, PODS, QUOTAS};
+use kf_mcp_core::kube::{KubeError, ListQuery, Meta};
+use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::capacity::{Accelerator, Capacity, Load, Node, PodLoad, Total, capacity};
+use crate::pods::outside;
+use crate::quantity::Quantity;
+
+/// Nodes of one page.
+const NODE_PAGE: u32 = 500;
+/// Pods of one page.
+const POD_PAGE: u32 = 2000;
+/// Pages of each.
+const PAGES: usize = 4;
+/// How many nodes that take no pods are named.
+const CLOSED: usize = 20;
+
+/// Count the cluster's accelerators (GPU, MIG, TPU, NPU) by product, with what is free in all and on one node, CPU and
+/// memory, taints that pods must tolerate, and the quotas of a namespace. Use before choosing resources for a job.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetClusterResources {
+    /// Namespace whose quotas count.
+    namespace: Option<Namespace>,
+}
+
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Resources {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Nodes>,
+    accelerators: Vec<Accelerator>,
+    /// Accelerators that pods without a node ask for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    waiting: BTreeMap<String, i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<Amount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Amount>,
+    /// Taints that pods must tolerate, with the number of nodes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    taints: BTreeMap<String, usize>,
+    namespace: String,
+    quotas: Vec<Quota>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_seen: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Nodes {
+    total: usize,
+    /// Nodes that take pods: only these are counted.
+    open: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    excluded: Vec<Excluded>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Excluded {
+    node: String,
+    why: &'static str,
+}
+
+/// A sum over the open nodes, as Kubernetes writes it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Amount {
+    allocatable: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<String>,
+    /// The most that one node has free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_free_block: Option<String>,
+    #[serde(skip)]
+    shown: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Quota {
+    name: String,
+    resource: String,
+    used: String,
+    hard: String,
+}
+
+impl Render for Resources {
+    fn render(&self, text: &mut Text) {
+        if let Some(nodes) = &self.nodes {
+            text.fact("nodes", format!("{} open of {}", nodes.open, nodes.total));
+            if self.accelerators.is_empty() {
+                text.line("accelerators: none");
+            } else {
+                let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
+                let rows = self.accelerators.iter().map(|a| {
+                    [
+                        a.resource.clone(),
+                        a.product.clone().unwrap_or_default(),
+                        a.nodes.to_string(),
+                        a.allocatable.to_string(),
+                        number(a.free),
+                        number(a.largest_free_block),
+                        a.taints.join(","),
+                    ]
+                });
+                text.table(["accelerator", "product", "nodes", "total", "free", "free_on_one_node", "taints"], rows);
+            }
+            for (resource, count) in &self.waiting {
+                text.fact("waiting", format!("pods without a node ask for {count} {resource}"));
+            }
+            for (name, amount) in [("cpu", &self.cpu), ("memory", &self.memory)] {
+                text.fact(name, amount.as_ref().map(|amount| amount.shown.as_str()).unwrap_or_default());
+            }
+            for (taint, count) in &self.taints {
+                text.fact("taint", format!("{taint} on {count} nodes"));
+            }
+            for excluded in &nodes.excluded {
+                text.fact("excluded", format!("node {}: {}", excluded.node, excluded.why));
+            }
+        }
+        for quota in &self.quotas {
+            let Quota { name, resource, used, hard } = quota;
+            text.fact("quota", format!("{}/{name} {resource}: {used} of {hard} used", self.namespace));
+        }
+        for note in &self.not_seen {
+            text.fact("not seen", note);
+        }
+    }
+}
+
+impl Tool for GetClusterResources {
+    type Output = Resources;
+    const SPEC: ToolSpec = ToolSpec::read("get_cluster_resources", Phase::Planning)
+        .access(&[
+            Access::new("", "nodes", &["list"]).cluster().degrades(),
+            Access::new("", "pods", &["list"]).cluster().degrades(),
+            Access::new("", "resourcequotas", &["list"]).degrades(),
+        ])
+        .next(&[
+            Next::to("list_runtimes", "to choose what to train on"),
+            Next::to("run_container_training", "resources and runtime are chosen"),
+        ]);
+
+    async fn run(self, cx: &Cx) -> Result<Resources, ToolError> {
+        let namespace = cx.namespace(self.namespace.as_ref()).await?;
+        let (nodes, load, quotas) = futures::join!(nodes(cx), load(cx), quotas(cx, &namespace));
+        let mut resources = Resources { namespace, ..Resources::default() };
+        let no_quotas = match quotas {
+            Ok(quotas) => {
+                resources.quotas = quotas;
+                false
+            }
+            Err(error) => {
+                resources.not_seen.push(format!("quotas: {}", said(error)));
+                true
+            }
+        };
+        match nodes {
+            Ok((nodes, more)) => {
+                let load = match load {
+                    Ok((load, pods_left)) => {
+                        if pods_left {
+                            let read = PAGES * POD_PAGE as usize;
+                            let note = format!("pods beyond the first {read}: less may be free than is said");
+                            resources.not_seen.push(note);
+                        }
+                        Some(load)
+                    }
+                    Err(error) => {
+                        resources.not_seen.push(format!("what pods use, and so what is free: {}", said(error)));
+                        None
+                    }
+                };
+                if more {
+                    resources.not_seen.push(format!("nodes beyond the first {}", PAGES * NODE_PAGE as usize));
+                }
+                resources.count(capacity(&nodes, load.as_ref()), nodes.len());
+            }
+            Err(error) if error.is_forbidden() && !no_quotas => {
+                resources.not_seen.push(format!("nodes: {}", said(error)));
+            }
+            Err(error) => {
+                let error = ToolError::from(error);
+                let forbidden = error.code == ErrorCode::Forbidden;
+                return Err(if forbidden { error.fix(RIGHTS) } else { error });
+            }
+        }
+        Ok(resources)
+    }
+}
+
+kf_mcp_core::register!(GetClusterResources);
+
+const RIGHTS: &str = "ask an administrator of the cluster for a ClusterRole that may list nodes and pods, bound with a \
+                      ClusterRoleBinding; or for the right to list resourcequotas in your namespace, which shows its share";
+
+fn said(error: KubeError) -> String {
+    outside(&ToolError::from(error).answered)
+}
+
+impl Resources {
+    fn count(&mut self, sums: Capacity, total: usize) {
+        let left_out = sums.closed.len().saturating_sub(CLOSED);
+        if left_out > 0 {
+            self.not_seen.push(format!("the names of {left_out} more nodes that take no pods"));
+        }
+        let excluded = sums.closed.into_iter().take(CLOSED).map(|(node, why)| Excluded { node, why });
+        self.nodes = Some(Nodes { total, open: sums.open_nodes, excluded: excluded.collect() });
+        self.accelerators = sums.accelerators;
+        self.waiting = sums.waiting;
+        self.taints = sums.taints;
+        self.cpu = Some(amount(&sums.cpu, |q| q.to_string(), |q| q.to_string()));
+        self.memory = Some(amount(&sums.memory, Quantity::binary, Quantity::gibibytes));
+    }
+}
+
+fn amount(total: &Total, exact: impl Fn(Quantity) -> String, shown: impl Fn(Quantity) -> String) -> Amount {
+    let free = match (total.free, total.largest_free_block) {
+        (Some(free), Some(block)) => format!("{} free of {}, {} on one node", shown(free), shown(total.allocatable), shown(block)),
+        _ => format!("{} in all", shown(total.allocatable)),
+    };
+    Amount {
+        allocatable: exact(total.allocatable),
+        free: total.free.map(&exact),
+        largest_free_block: total.largest_free_block.map(&exact),
+        shown: free,
+    }
+}
+
+/// All nodes, and whether there are more than were read.
+async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
+    let mut nodes = Vec::new();
+    let mut query = ListQuery { limit: Some(NODE_PAGE), ..ListQuery::default() };
+    for _ in 0..PAGES {
+        let page = cx.kube().list(&NODES, None, &query).await?;
+        nodes.extend(page.decode::<Node>().0);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return Ok((nodes, false));
+        }
+    }
+    Ok((nodes, true))
+}
+
+/// What the pods that have not ended request, and whether there are more than were counted. Pages are counted one at a
+/// time, so that the pods of a large cluster are never held.
+async fn load(cx: &Cx) -> Result<(Load, bool), KubeError> {
+    let mut load = Load::default();
+    let mut query = ListQuery {
+        fields: Some("status.phase!=Succeeded,status.phase!=Failed".into()),
+        limit: Some(POD_PAGE),
+        ..ListQuery::default()
+    };
+    for _ in 0..PAGES {
+        let page = cx.kube().list(&PODS, None, &query).await?;
+        for pod in page.items.iter().filter_map(|item| serde_json::from_str::<PodLoad>(item.get()).ok()) {
+            load.add(&pod);
+        }
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return Ok((load, false));
+        }
+    }
+    Ok((load, true))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ResourceQuota {
+    metadata: Meta,
+    status: QuotaStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct QuotaStatus {
+    #[serde(deserialize_with = "null_is_empty")]
+    hard: BTreeMap<String, String>,
+    #[serde(deserialize_with = "null_is_empty")]
+    used: BTreeMap<String, String>,
+}
+
+/// The quotas of a namespace, one row for each resource.
+async fn quotas(cx: &Cx, namespace: &str) -> Result<Vec<Quota>, KubeError> {
+    let query = ListQuery { limit: Some(100), ..ListQuery::default() };
+    let page = cx.kube().list(&QUOTAS, Some(namespace), &query).await?;
+    let rows = page.decode::<ResourceQuota>().0.into_iter().flat_map(|quota| {
+        let QuotaStatus { hard, mut used } = quota.status;
+        let name = quota.metadata.name;
+        hard.into_iter().map(move |(resource, hard)| Quota {
+            name: name.clone(),
+            used: used.remove(&resource).unwrap_or_else(|| "0".into()),
+            resource,
+            hard,
+        })
+    });
+    Ok(rows.collect())
+}

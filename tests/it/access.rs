@@ -1,0 +1,122 @@
+//! What tools ask of the API server is what they declare: no more (the gate refuses it), and over all these calls no less.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kf_mcp_core::{Persona, Selection};
+use kf_mcp_tests::{MODULES, World};
+use serde_json::{Value, json};
+
+/// A world, and the calls that are made in it in order.
+struct Scene {
+    scenario: &'static str,
+    forbid: &'static [&'static str],
+    calls: Vec<(&'static str, Value)>,
+}
+
+fn scenes() -> Vec<Scene> {
+    let scene = |scenario, forbid, calls| Scene { scenario, forbid, calls };
+    vec![
+        scene("showcase", &[], vec![
+            ("health_check", json!({})),
+            ("get_server_logs", json!({})),
+            ("list_namespaces", json!({})),
+            ("check_compatibility", json!({})),
+            ("get_cluster_resources", json!({})),
+            ("list_training_jobs", json!({})),
+            ("list_training_jobs", json!({"namespace": "*", "status": "Failed"})),
+            ("get_training_job", json!({"name": "llama3-8b-pretrain", "include_spec": true})),
+            ("list_runtimes", json!({})),
+            ("get_runtime", json!({"name": "torch-distributed", "include_packages": true})),
+            ("get_training_logs", json!({"name": "llama3-8b-pretrain"})),
+            ("get_training_logs", json!({"name": "llama-lora", "step": "node-0"})),
+            ("get_training_logs", json!({"name": "qwen-sft"})),
+            ("get_training_events", json!({"name": "llama-lora"})),
+            ("run_container_training", json!({"name": "probe", "image": "example.com/train:1", "confirmed": true})),
+            // The same name again: the existing job is read to tell whose it is.
+            ("run_container_training", json!({"name": "probe", "image": "example.com/train:1", "confirmed": true})),
+            ("delete_training_job", json!({"name": "probe", "confirmed": true})),
+            ("list_optimization_jobs", json!({"namespace": "*"})),
+            ("list_models", json!({})),
+        ]),
+        scene("showcase", &["list namespaces"], vec![("list_namespaces", json!({}))]),
+        scene("showcase", &["get customresourcedefinitions.apiextensions.k8s.io"], vec![("check_compatibility", json!({}))]),
+        scene("no-trainer", &[], vec![("check_compatibility", json!({}))]),
+    ]
+}
+
+#[tokio::test]
+async fn every_declared_access_is_used_and_every_request_is_declared() {
+    let mut asked: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    for scene in scenes() {
+        let world = World::new(scene.scenario);
+        for rule in scene.forbid {
+            world.sandbox.forbid(rule);
+        }
+        let mut calls = scene.calls;
+        calls.extend(derived(&world).await.into_iter().filter(|_| scene.scenario == "showcase"));
+        for (tool, arguments) in calls {
+            let (answer, requests) = world.called(tool, arguments.clone()).await;
+            assert!(!answer.text.contains("does not declare"), "{tool} {arguments}: {}", answer.text);
+            let used = asked.entry(tool).or_default();
+            used.extend(requests.iter().map(|request| format!("{} {}.{}", request.verb, request.resource, request.group)));
+        }
+    }
+    let clients = MODULES.iter().map(|module| module.name().to_owned()).collect();
+    let selection = Selection { clients, persona: Persona::PlatformAdmin };
+    let catalogue = kf_mcp_core::Catalogue::new(MODULES, &selection).unwrap();
+    for tool in catalogue.tools() {
+        let accesses = tool.spec.access.iter();
+        let declared: BTreeSet<String> =
+            accesses.flat_map(|a| a.verbs.iter().map(move |verb| format!("{verb} {}.{}", a.resource, a.group))).collect();
+        let used = asked.get(tool.spec.name).cloned().unwrap_or_default();
+        assert_eq!(used, declared, "{}: used (left) and declared (right)", tool.spec.name);
+    }
+}
+
+/// Calls about what the showcase has, by the names that its lists give.
+async fn derived(world: &World) -> Vec<(&'static str, Value)> {
+    let experiments = world.call("list_optimization_jobs", json!({"namespace": "*"})).await.structured;
+    let models = world.call("list_models", json!({})).await.structured;
+    let mut calls = Vec::new();
+    for job in experiments["jobs"].as_array().into_iter().flatten() {
+        let one = json!({"name": job["name"], "namespace": job["namespace"]});
+        calls.push(("get_optimization_job", one.clone()));
+        calls.push(("get_best_hyperparameters", one));
+    }
+    for model in models["models"].as_array().into_iter().flatten() {
+        calls.push(("get_model", json!({"name": model["name"]})));
+        calls.push(("list_model_versions", json!({"name": model["name"]})));
+    }
+    calls
+}
+
+/// How many requests each call costs. A change of these numbers is a change to review.
+#[tokio::test]
+async fn requests_per_call() {
+    let world = World::new("thousand");
+    let mut lines = Vec::new();
+    for (tool, arguments) in [
+        ("list_training_jobs", json!({"limit": 50})),
+        ("list_training_jobs", json!({"limit": 500})),
+        ("list_training_jobs", json!({"limit": 50, "status": "Suspended"})),
+        ("get_training_job", json!({"name": "job-00001"})),
+        ("get_training_logs", json!({"name": "job-00001"})),
+        ("get_training_events", json!({"name": "job-00001"})),
+        ("list_runtimes", json!({})),
+        ("get_runtime", json!({"name": "torch-distributed"})),
+        ("check_compatibility", json!({})),
+        ("get_cluster_resources", json!({})),
+        ("list_namespaces", json!({})),
+        ("run_container_training", json!({"name": "probe", "image": "i"})),
+        ("run_container_training", json!({"name": "probe", "image": "i", "confirmed": true})),
+        ("delete_training_job", json!({"name": "probe"})),
+        ("delete_training_job", json!({"name": "probe", "confirmed": true})),
+        ("list_optimization_jobs", json!({})),
+        ("health_check", json!({})),
+    ] {
+        let (answer, requests) = world.called(tool, arguments.clone()).await;
+        assert!(!answer.is_error, "{tool} {arguments}: {}", answer.text);
+        lines.push(format!("{tool} {arguments}: {}", requests.len()));
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
