@@ -14,32 +14,56 @@ struct Scene {
 }
 
 fn scenes() -> Vec<Scene> {
-    let scene = |scenario, forbid, calls| Scene { scenario, forbid, calls };
+    let scene = |scenario, forbid, calls| Scene {
+        scenario,
+        forbid,
+        calls,
+    };
     vec![
-        scene("showcase", &[], vec![
-            ("health_check", json!({})),
-            ("get_server_logs", json!({})),
-            ("list_namespaces", json!({})),
-            ("check_compatibility", json!({})),
-            ("get_cluster_resources", json!({})),
-            ("list_training_jobs", json!({})),
-            ("list_training_jobs", json!({"namespace": "*", "status": "Failed"})),
-            ("get_training_job", json!({"name": "llama3-8b-pretrain", "include_spec": true})),
-            ("list_runtimes", json!({})),
-            ("get_runtime", json!({"name": "torch-distributed", "include_packages": true})),
-            ("get_training_logs", json!({"name": "llama3-8b-pretrain"})),
-            ("get_training_logs", json!({"name": "llama-lora", "step": "node-0"})),
-            ("get_training_logs", json!({"name": "qwen-sft"})),
-            ("get_training_events", json!({"name": "llama-lora"})),
-            ("run_container_training", json!({"name": "probe", "image": "example.com/train:1", "confirmed": true})),
-            // The same name again: the existing job is read to tell whose it is.
-            ("run_container_training", json!({"name": "probe", "image": "example.com/train:1", "confirmed": true})),
-            ("delete_training_job", json!({"name": "probe", "confirmed": true})),
-            ("list_optimization_jobs", json!({"namespace": "*"})),
-            ("list_models", json!({})),
-        ]),
+        scene(
+            "showcase",
+            &[],
+            vec![
+                ("health_check", json!({})),
+                ("get_server_logs", json!({})),
+                ("list_namespaces", json!({})),
+                ("check_compatibility", json!({})),
+                ("get_cluster_resources", json!({})),
+                ("list_training_jobs", json!({})),
+                ("list_training_jobs", json!({"namespace": "*", "status": "Failed"})),
+                (
+                    "get_training_job",
+                    json!({"name": "llama3-8b-pretrain", "include_spec": true}),
+                ),
+                ("list_runtimes", json!({})),
+                (
+                    "get_runtime",
+                    json!({"name": "torch-distributed", "include_packages": true}),
+                ),
+                ("get_training_logs", json!({"name": "llama3-8b-pretrain"})),
+                ("get_training_logs", json!({"name": "llama-lora", "step": "node-0"})),
+                ("get_training_logs", json!({"name": "qwen-sft"})),
+                ("get_training_events", json!({"name": "llama-lora"})),
+                (
+                    "run_container_training",
+                    json!({"name": "probe", "image": "example.com/train:1", "confirmed": true}),
+                ),
+                // The same name again: the existing job is read to tell whose it is.
+                (
+                    "run_container_training",
+                    json!({"name": "probe", "image": "example.com/train:1", "confirmed": true}),
+                ),
+                ("delete_training_job", json!({"name": "probe", "confirmed": true})),
+                ("list_optimization_jobs", json!({"namespace": "*"})),
+                ("list_models", json!({})),
+            ],
+        ),
         scene("showcase", &["list namespaces"], vec![("list_namespaces", json!({}))]),
-        scene("showcase", &["get customresourcedefinitions.apiextensions.k8s.io"], vec![("check_compatibility", json!({}))]),
+        scene(
+            "showcase",
+            &["get customresourcedefinitions.apiextensions.k8s.io"],
+            vec![("check_compatibility", json!({}))],
+        ),
         scene("no-trainer", &[], vec![("check_compatibility", json!({}))]),
     ]
 }
@@ -53,21 +77,42 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
             world.sandbox.forbid(rule);
         }
         let mut calls = scene.calls;
-        calls.extend(derived(&world).await.into_iter().filter(|_| scene.scenario == "showcase"));
+        calls.extend(
+            derived(&world)
+                .await
+                .into_iter()
+                .filter(|_| scene.scenario == "showcase"),
+        );
         for (tool, arguments) in calls {
             let (answer, requests) = world.called(tool, arguments.clone()).await;
-            assert!(!answer.text.contains("does not declare"), "{tool} {arguments}: {}", answer.text);
+            assert!(
+                !answer.text.contains("does not declare"),
+                "{tool} {arguments}: {}",
+                answer.text
+            );
             let used = asked.entry(tool).or_default();
-            used.extend(requests.iter().map(|request| format!("{} {}.{}", request.verb, request.resource, request.group)));
+            used.extend(
+                requests
+                    .iter()
+                    .map(|request| format!("{} {}.{}", request.verb, request.resource, request.group)),
+            );
         }
     }
     let clients = MODULES.iter().map(|module| module.name().to_owned()).collect();
-    let selection = Selection { clients, persona: Persona::PlatformAdmin };
+    let selection = Selection {
+        clients,
+        persona: Persona::PlatformAdmin,
+    };
     let catalogue = kf_mcp_core::Catalogue::new(MODULES, &selection).unwrap();
     for tool in catalogue.tools() {
         let accesses = tool.spec.access.iter();
-        let declared: BTreeSet<String> =
-            accesses.flat_map(|a| a.verbs.iter().map(move |verb| format!("{verb} {}.{}", a.resource, a.group))).collect();
+        let declared: BTreeSet<String> = accesses
+            .flat_map(|a| {
+                a.verbs
+                    .iter()
+                    .map(move |verb| format!("{verb} {}.{}", a.resource, a.group))
+            })
+            .collect();
         let used = asked.get(tool.spec.name).cloned().unwrap_or_default();
         assert_eq!(used, declared, "{}: used (left) and declared (right)", tool.spec.name);
     }
@@ -75,7 +120,10 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
 
 /// Calls about what the showcase has, by the names that its lists give.
 async fn derived(world: &World) -> Vec<(&'static str, Value)> {
-    let experiments = world.call("list_optimization_jobs", json!({"namespace": "*"})).await.structured;
+    let experiments = world
+        .call("list_optimization_jobs", json!({"namespace": "*"}))
+        .await
+        .structured;
     let models = world.call("list_models", json!({})).await.structured;
     let mut calls = Vec::new();
     for job in experiments["jobs"].as_array().into_iter().flatten() {
@@ -108,7 +156,10 @@ async fn requests_per_call() {
         ("get_cluster_resources", json!({})),
         ("list_namespaces", json!({})),
         ("run_container_training", json!({"name": "probe", "image": "i"})),
-        ("run_container_training", json!({"name": "probe", "image": "i", "confirmed": true})),
+        (
+            "run_container_training",
+            json!({"name": "probe", "image": "i", "confirmed": true}),
+        ),
         ("delete_training_job", json!({"name": "probe"})),
         ("delete_training_job", json!({"name": "probe", "confirmed": true})),
         ("list_optimization_jobs", json!({})),

@@ -1,7 +1,8 @@
 //! What a catalogue refuses, and what it lists.
 
 use kf_mcp_core::{
-    Catalogue, CatalogueError, ClientModule, Cx, Entry, Next, Persona, Phase, Render, Selection, Text, Tool, ToolError, ToolSpec,
+    Catalogue, CatalogueError, ClientModule, Cx, Entry, Next, Persona, Phase, Render, Selection, Text, Tool, ToolError,
+    ToolSpec,
 };
 use kf_mcp_tests::MODULES;
 use schemars::JsonSchema;
@@ -10,7 +11,18 @@ use serde::{Deserialize, Serialize};
 fn names(clients: &[&str], persona: Persona) -> Vec<String> {
     let clients = clients.iter().map(|c| (*c).to_owned()).collect();
     let catalogue = Catalogue::new(MODULES, &Selection { clients, persona }).unwrap();
-    catalogue.tools().iter().map(|tool| format!("{} {} {}", tool.spec.phase.as_str(), tool.spec.name, tool.spec.risk.as_str())).collect()
+    catalogue
+        .tools()
+        .iter()
+        .map(|tool| {
+            format!(
+                "{} {} {}",
+                tool.spec.phase.as_str(),
+                tool.spec.name,
+                tool.spec.risk.as_str()
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -22,7 +34,10 @@ fn each_set_of_clients_lists_its_tools_and_the_cores() {
         ("none", &[]),
         ("all", &["trainer", "optimizer", "hub"]),
     ] {
-        insta::assert_snapshot!(format!("catalogue_{name}"), names(clients, Persona::PlatformAdmin).join("\n"));
+        insta::assert_snapshot!(
+            format!("catalogue_{name}"),
+            names(clients, Persona::PlatformAdmin).join("\n")
+        );
     }
 }
 
@@ -87,7 +102,15 @@ fn the_catalogue_names_the_culprit_of_what_it_refuses() {
         let mut compiled = MODULES.to_vec();
         compiled.push(odd);
         let clients = with.iter().map(|c| (*c).to_owned()).collect();
-        Catalogue::new(&compiled, &Selection { clients, persona: Persona::PlatformAdmin }).unwrap_err().to_string()
+        Catalogue::new(
+            &compiled,
+            &Selection {
+                clients,
+                persona: Persona::PlatformAdmin,
+            },
+        )
+        .unwrap_err()
+        .to_string()
     };
     insta::assert_snapshot!([
         refuse(&EMPTY, &["empty"]),
@@ -101,10 +124,19 @@ fn the_catalogue_names_the_culprit_of_what_it_refuses() {
 
 #[test]
 fn a_module_that_was_not_chosen_is_not_listed() {
-    let chosen = Selection { clients: vec!["trainer".into()], persona: Persona::PlatformAdmin };
+    let chosen = Selection {
+        clients: vec!["trainer".into()],
+        persona: Persona::PlatformAdmin,
+    };
     let catalogue = Catalogue::new(MODULES, &chosen).unwrap();
     assert!(catalogue.get("list_models").is_none());
     assert!(catalogue.get("list_training_jobs").is_some());
-    let none = Catalogue::new(MODULES, &Selection { clients: vec!["nope".into()], persona: Persona::Readonly });
+    let none = Catalogue::new(
+        MODULES,
+        &Selection {
+            clients: vec!["nope".into()],
+            persona: Persona::Readonly,
+        },
+    );
     assert!(matches!(none, Err(CatalogueError::UnknownClient { .. })));
 }

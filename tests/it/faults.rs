@@ -35,8 +35,16 @@ async fn a_slow_server_is_a_timeout_after_ten_seconds() {
 async fn an_expired_cursor_says_to_start_again() {
     let world = World::new("thousand");
     let first = world.good("list_training_jobs", json!({"limit": 10})).await;
-    world.sandbox.faults().add("list trainjobs.trainer.kubeflow.org", Fault::ExpiredContinue);
-    let error = world.bad("list_training_jobs", json!({"limit": 10, "cursor": first["next_cursor"]})).await;
+    world
+        .sandbox
+        .faults()
+        .add("list trainjobs.trainer.kubeflow.org", Fault::ExpiredContinue);
+    let error = world
+        .bad(
+            "list_training_jobs",
+            json!({"limit": 10, "cursor": first["next_cursor"]}),
+        )
+        .await;
     assert_eq!(error["code"], "expired_cursor");
 }
 

@@ -63,7 +63,12 @@ impl World {
     #[allow(clippy::expect_used, reason = "a test names tools that exist")]
     pub async fn called(&self, tool: &str, arguments: Value) -> (Answer, Vec<Asked>) {
         let arguments = arguments.as_object().cloned().unwrap_or_default();
-        let called = self.server.engine().call(tool, arguments, CallMeta::local()).await.expect("a tool");
+        let called = self
+            .server
+            .engine()
+            .call(tool, arguments, CallMeta::local())
+            .await
+            .expect("a tool");
         (called.answer, called.asked)
     }
 

@@ -5,14 +5,14 @@
 
 use kf_mcp_core::ClientModule;
 
+#[cfg(test)]
+mod adhoc;
 mod api;
 mod best;
 mod outline;
 mod refusal;
 mod status;
 mod tools;
-#[cfg(test)]
-mod adhoc;
 
 /// The module for `--clients optimizer`.
 pub static MODULE: Optimizer = Optimizer;

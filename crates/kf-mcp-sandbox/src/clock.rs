@@ -110,11 +110,14 @@ impl Clock {
         }
     }
 
-    /// Waits a moment before looking again: real time on a running clock, any movement of a manual one.
-    pub(crate) async fn moment(&self) {
+    /// Waits a moment before looking again: real time on a running clock, and on a manual one until it shows another
+    /// time than at the last look.
+    pub(crate) async fn moment(&self, last: Timestamp) {
         if self.is_manual() {
-            let mut ticks = self.0.ticks.subscribe();
-            ticks.changed().await.ok();
+            let next = last
+                .saturating_add(SignedDuration::from_nanos(1))
+                .unwrap_or(Timestamp::MAX);
+            self.until(Some(next)).await;
         } else {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

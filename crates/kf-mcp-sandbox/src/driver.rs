@@ -12,15 +12,17 @@ pub(crate) fn advance(inner: &Inner, by: SignedDuration) {
     let target = inner.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
     loop {
         let now = inner.clock.now();
-        // a controller that is due now and has nothing to do must not hold up the time
-        let least = now
-            .saturating_add(SignedDuration::from_millis(1))
-            .unwrap_or(Timestamp::MAX);
-        let next = inner.settle().map_or(target, |due| due.max(least).min(target));
+        let due = inner.settle().unwrap_or(target);
+        // a controller that stays due without doing anything must not hold up the time
+        let next = if due > now {
+            due
+        } else {
+            now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(target)
+        };
         if now >= target {
             return;
         }
-        inner.clock.forward(next.duration_since(now));
+        inner.clock.forward(next.min(target).duration_since(now));
     }
 }
 

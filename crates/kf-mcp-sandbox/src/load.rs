@@ -11,17 +11,12 @@ use crate::store::{Store, text};
 /// The namespaces that every cluster has.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/// The namespace that clients begin in: the first with a TrainJob in it, or `default`.
-pub(crate) fn namespace(scenario: &Scenario) -> String {
-    let mut jobs = scenario.objects.iter().filter(|object| object["kind"] == "TrainJob");
-    let namespace = jobs
-        .next()
-        .map(|job| text(job, "/metadata/namespace"))
-        .unwrap_or_default();
-    if namespace.is_empty() {
-        "default".to_owned()
+/// The namespace that clients begin in: what the scenario says, or `default`.
+pub(crate) fn namespace(scenario: &Scenario) -> &str {
+    if scenario.default_namespace.is_empty() {
+        "default"
     } else {
-        namespace
+        &scenario.default_namespace
     }
 }
 

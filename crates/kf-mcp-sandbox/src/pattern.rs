@@ -1,4 +1,5 @@
-//! Which requests a rule means: `verb resource[.group][/subresource][@namespace]`, with `*` for anything.
+//! Which requests a rule means: `verb resource[.group][/subresource][@namespace]`, with `*` for anything,
+//! and nothing after the `@` for requests at the cluster scope.
 
 /// A request as rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,8 @@ impl Pattern {
             && match (&self.namespace, asked.namespace) {
                 (None, _) => true,
                 (Some(pattern), Some(namespace)) => same(pattern, namespace),
-                (Some(_), None) => false,
+                // A bare `@` means what is asked at the cluster scope.
+                (Some(pattern), None) => pattern.is_empty(),
             }
     }
 }
@@ -111,6 +113,7 @@ mod tests {
             ("list *.trainer.kubeflow.org", true),
             ("list trainjobs@team-a", false),
             ("list trainjobs@*", false),
+            ("* *@", true),
         ] {
             assert_eq!(Pattern::new(pattern).matches(&everywhere), matches, "{pattern}");
         }

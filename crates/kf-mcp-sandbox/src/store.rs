@@ -414,7 +414,8 @@ fn identify(kind: &Kind, object: &mut Value, uid: &str, now: Timestamp) {
     if !kind.namespaced {
         meta.remove("namespace");
     }
-    meta.insert("uid".into(), json!(uid));
+    // Objects of a scenario bring their uid, so that labels and events elsewhere can name it. Requests cannot.
+    meta.entry("uid").or_insert_with(|| json!(uid));
     meta.insert("generation".into(), json!(1));
     meta.entry("creationTimestamp").or_insert_with(|| json!(seconds(now)));
     object["apiVersion"] = json!(kind.api_version());

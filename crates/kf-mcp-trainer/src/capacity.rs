@@ -59,7 +59,11 @@ impl Node {
 
     /// Taints that a pod must tolerate.
     fn taints(&self) -> impl Iterator<Item = String> {
-        let hard = self.spec.taints.iter().filter(|t| matches!(t.effect.as_str(), "NoSchedule" | "NoExecute"));
+        let hard = self
+            .spec
+            .taints
+            .iter()
+            .filter(|t| matches!(t.effect.as_str(), "NoSchedule" | "NoExecute"));
         hard.map(|taint| match taint.value.as_str() {
             "" => format!("{}:{}", taint.key, taint.effect),
             value => format!("{}={value}:{}", taint.key, taint.effect),
@@ -138,7 +142,12 @@ impl PodLoad {
             add(&mut total, &container.resources.requests);
         }
         raise(&mut total, &peak);
-        let whole = self.spec.resources.requests.iter().filter(|(resource, _)| counts(resource));
+        let whole = self
+            .spec
+            .resources
+            .requests
+            .iter()
+            .filter(|(resource, _)| counts(resource));
         total.extend(whole.map(|(resource, amount)| (resource.clone(), *amount)));
         add(&mut total, &self.spec.overhead);
         total
@@ -231,7 +240,10 @@ pub(crate) fn capacity(nodes: &[Node], load: Option<&Load>) -> Capacity {
                 // A device plugin that has gone leaves its resource behind with none of it.
                 _ if is_accelerator(resource) && has > Quantity::default() => {
                     let key = (resource.as_str(), product(resource, &node.metadata.labels));
-                    kinds.entry(key).or_default().add(has.whole(), free.map(Quantity::whole), node.taints());
+                    kinds
+                        .entry(key)
+                        .or_default()
+                        .add(has.whole(), free.map(Quantity::whole), node.taints());
                 }
                 _ => {}
             }
@@ -239,10 +251,20 @@ pub(crate) fn capacity(nodes: &[Node], load: Option<&Load>) -> Capacity {
     }
     sums.accelerators = kinds
         .into_iter()
-        .map(|((resource, product), kind)| Accelerator { resource: resource.to_owned(), product, ..kind })
+        .map(|((resource, product), kind)| Accelerator {
+            resource: resource.to_owned(),
+            product,
+            ..kind
+        })
         .collect();
-    let waiting = load.into_iter().flat_map(|load| &load.waiting).filter(|(resource, _)| is_accelerator(resource));
-    sums.waiting = waiting.map(|(resource, amount)| (resource.clone(), amount.whole())).filter(|(_, n)| *n > 0).collect();
+    let waiting = load
+        .into_iter()
+        .flat_map(|load| &load.waiting)
+        .filter(|(resource, _)| is_accelerator(resource));
+    sums.waiting = waiting
+        .map(|(resource, amount)| (resource.clone(), amount.whole()))
+        .filter(|(_, n)| *n > 0)
+        .collect();
     sums
 }
 

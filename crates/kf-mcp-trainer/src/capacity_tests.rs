@@ -43,14 +43,41 @@ fn free_devices_are_counted_per_node_and_product() {
             pod("gone", json!({"nvidia.com/gpu": "1"})),
         ]),
     );
-    let rows: Vec<_> = sums.accelerators.iter().map(|a| (a.product.as_deref(), a.nodes, a.allocatable, a.free, a.largest_free_block)).collect();
-    assert_eq!(rows, [(Some("H100"), 2, 16, Some(7), Some(5)), (Some("L4"), 1, 4, Some(0), Some(0))]);
+    let rows: Vec<_> = sums
+        .accelerators
+        .iter()
+        .map(|a| {
+            (
+                a.product.as_deref(),
+                a.nodes,
+                a.allocatable,
+                a.free,
+                a.largest_free_block,
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (Some("H100"), 2, 16, Some(7), Some(5)),
+            (Some("L4"), 1, 4, Some(0), Some(0))
+        ]
+    );
     assert_eq!(sums.accelerators[0].taints, ["nvidia.com/gpu=present:NoSchedule"]);
-    assert_eq!(sums.taints, BTreeMap::from([("nvidia.com/gpu=present:NoSchedule".to_owned(), 3)]));
+    assert_eq!(
+        sums.taints,
+        BTreeMap::from([("nvidia.com/gpu=present:NoSchedule".to_owned(), 3)])
+    );
     assert_eq!(sums.waiting, BTreeMap::from([("nvidia.com/gpu".to_owned(), 16)]));
-    assert_eq!((sums.cpu.allocatable.to_string(), sums.cpu.free.map(|q| q.to_string())), ("24".into(), Some("23500m".into())));
+    assert_eq!(
+        (sums.cpu.allocatable.to_string(), sums.cpu.free.map(|q| q.to_string())),
+        ("24".into(), Some("23500m".into()))
+    );
     assert_eq!(sums.memory.free.map(Quantity::binary).as_deref(), Some("95Gi"));
-    assert_eq!(sums.memory.largest_free_block.map(Quantity::binary).as_deref(), Some("32Gi"));
+    assert_eq!(
+        sums.memory.largest_free_block.map(Quantity::binary).as_deref(),
+        Some("32Gi")
+    );
 }
 
 #[test]
@@ -60,8 +87,21 @@ fn closed_nodes_are_told_and_not_counted() {
     let mut lost = node("b", 8, "H100");
     lost["status"]["conditions"][0]["status"] = json!("Unknown");
     let sums = counted(json!([cordoned, lost, node("c", 1, "H100")]), json!([]));
-    assert_eq!(sums.closed, [("a".to_owned(), "unschedulable (cordoned)"), ("b".to_owned(), "not ready")]);
-    assert_eq!((sums.open_nodes, sums.accelerators[0].allocatable, sums.cpu.allocatable.to_string().as_str()), (1, 1, "8"));
+    assert_eq!(
+        sums.closed,
+        [
+            ("a".to_owned(), "unschedulable (cordoned)"),
+            ("b".to_owned(), "not ready")
+        ]
+    );
+    assert_eq!(
+        (
+            sums.open_nodes,
+            sums.accelerators[0].allocatable,
+            sums.cpu.allocatable.to_string().as_str()
+        ),
+        (1, 1, "8")
+    );
 }
 
 #[test]
@@ -69,7 +109,13 @@ fn without_a_load_nothing_is_said_to_be_free() {
     let nodes: Vec<Node> = serde_json::from_value(json!([node("a", 8, "")])).unwrap();
     let sums = capacity(&nodes, None);
     assert_eq!((sums.accelerators[0].free, sums.cpu.free), (None, None));
-    assert_eq!((sums.accelerators[0].allocatable, sums.accelerators[0].product.as_deref()), (8, None));
+    assert_eq!(
+        (
+            sums.accelerators[0].allocatable,
+            sums.accelerators[0].product.as_deref()
+        ),
+        (8, None)
+    );
 }
 
 #[test]
@@ -83,12 +129,30 @@ fn pods_count_as_the_scheduler_counts_them() {
     let sidecar = |cpu: &str| json!({"restartPolicy": "Always", "resources": {"requests": {"cpu": cpu}}});
     for (spec, cpu) in [
         (json!({"containers": [request("1"), request("2")]}), "3"),
-        (json!({"containers": [request("1")], "initContainers": [request("4")]}), "4"),
-        (json!({"containers": [request("3")], "initContainers": [request("1"), request("2")]}), "3"),
-        (json!({"containers": [request("3")], "initContainers": [sidecar("1"), request("1")]}), "4"),
-        (json!({"containers": [request("1")], "initContainers": [sidecar("1"), request("4")]}), "5"),
-        (json!({"containers": [request("1")], "overhead": {"cpu": "250m"}}), "1250m"),
-        (json!({"containers": [request("1")], "resources": {"requests": {"cpu": "2"}}, "overhead": null}), "2"),
+        (
+            json!({"containers": [request("1")], "initContainers": [request("4")]}),
+            "4",
+        ),
+        (
+            json!({"containers": [request("3")], "initContainers": [request("1"), request("2")]}),
+            "3",
+        ),
+        (
+            json!({"containers": [request("3")], "initContainers": [sidecar("1"), request("1")]}),
+            "4",
+        ),
+        (
+            json!({"containers": [request("1")], "initContainers": [sidecar("1"), request("4")]}),
+            "5",
+        ),
+        (
+            json!({"containers": [request("1")], "overhead": {"cpu": "250m"}}),
+            "1250m",
+        ),
+        (
+            json!({"containers": [request("1")], "resources": {"requests": {"cpu": "2"}}, "overhead": null}),
+            "2",
+        ),
     ] {
         let pod: PodLoad = serde_json::from_value(json!({"spec": spec})).unwrap();
         assert_eq!(pod.requests()["cpu"].to_string(), cpu, "{spec}");

@@ -34,9 +34,17 @@ pub(crate) fn product(resource: &str, labels: &BTreeMap<String, String>) -> Opti
     let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
     let known: &[&str] = match domain {
         // A MIG slice has a product of its own where the operator labels it.
-        "nvidia.com" => &["nvidia.com/gpu.product", "cloud.google.com/gke-accelerator", "k8s.amazonaws.com/accelerator"],
+        "nvidia.com" => &[
+            "nvidia.com/gpu.product",
+            "cloud.google.com/gke-accelerator",
+            "k8s.amazonaws.com/accelerator",
+        ],
         "google.com" => &["cloud.google.com/gke-tpu-accelerator"],
-        "amd.com" => &["amd.com/gpu.product-name", "amd.com/gpu.family", "beta.amd.com/gpu.product-name"],
+        "amd.com" => &[
+            "amd.com/gpu.product-name",
+            "amd.com/gpu.family",
+            "beta.amd.com/gpu.product-name",
+        ],
         "aws.amazon.com" => &["node.kubernetes.io/instance-type"],
         "gpu.intel.com" => &["gpu.intel.com/product"],
         "huawei.com" => &["accelerator-type", "accelerator"],
@@ -89,14 +97,29 @@ mod tests {
     fn products_come_from_labels() {
         let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         for (resource, pairs, want) in [
-            ("nvidia.com/gpu", &[("nvidia.com/gpu.product", "H100")][..], Some("H100")),
-            ("nvidia.com/gpu", &[("cloud.google.com/gke-accelerator", "nvidia-l4")], Some("nvidia-l4")),
+            (
+                "nvidia.com/gpu",
+                &[("nvidia.com/gpu.product", "H100")][..],
+                Some("H100"),
+            ),
+            (
+                "nvidia.com/gpu",
+                &[("cloud.google.com/gke-accelerator", "nvidia-l4")],
+                Some("nvidia-l4"),
+            ),
             (
                 "nvidia.com/mig-1g.5gb",
-                &[("nvidia.com/mig-1g.5gb.product", "A100-MIG-1g.5gb"), ("nvidia.com/gpu.product", "A100")],
+                &[
+                    ("nvidia.com/mig-1g.5gb.product", "A100-MIG-1g.5gb"),
+                    ("nvidia.com/gpu.product", "A100"),
+                ],
                 Some("A100-MIG-1g.5gb"),
             ),
-            ("google.com/tpu", &[("cloud.google.com/gke-tpu-accelerator", "tpu-v5-lite")], Some("tpu-v5-lite")),
+            (
+                "google.com/tpu",
+                &[("cloud.google.com/gke-tpu-accelerator", "tpu-v5-lite")],
+                Some("tpu-v5-lite"),
+            ),
             ("amd.com/gpu", &[("nvidia.com/gpu.product", "H100")], None),
             ("example.com/npu", &[("example.com/npu.product", "N1")], Some("N1")),
         ] {

@@ -43,10 +43,16 @@ impl Event {
     /// When it last happened.
     pub(crate) fn time(&self) -> Option<Timestamp> {
         let series = self.series.as_ref().and_then(|series| series.last_observed_time);
-        [series, self.event_time, self.last_timestamp, self.first_timestamp, self.metadata.creation_timestamp]
-            .into_iter()
-            .flatten()
-            .max()
+        [
+            series,
+            self.event_time,
+            self.last_timestamp,
+            self.first_timestamp,
+            self.metadata.creation_timestamp,
+        ]
+        .into_iter()
+        .flatten()
+        .max()
     }
 
     /// How often it happened.
@@ -79,12 +85,18 @@ pub(crate) fn is_of_job(object: &Involved, job: &str) -> bool {
         "Pod" => rest().and_then(of_replicated_job).is_some_and(is_pod_suffix),
         "PersistentVolumeClaim" => object.name.strip_prefix("initializer-") == Some(job),
         "ConfigMap" => {
-            matches!(rest(), Some("runtime-snapshot" | "mpi-hostfile" | "tls-config" | "flux-entrypoint"))
+            matches!(
+                rest(),
+                Some("runtime-snapshot" | "mpi-hostfile" | "tls-config" | "flux-entrypoint")
+            )
         }
         "Secret" => matches!(rest(), Some("mpi-ssh-auth" | "flux-curve")),
         // Kueue's name for it: `trainjob-NAME-` and five hexadecimal digits.
         "Workload" => {
-            let hash = object.name.strip_prefix("trainjob-").and_then(|name| name.strip_prefix(job)?.strip_prefix('-'));
+            let hash = object
+                .name
+                .strip_prefix("trainjob-")
+                .and_then(|name| name.strip_prefix(job)?.strip_prefix('-'));
             hash.is_some_and(|hash| hash.len() == 5 && hash.bytes().all(|c| c.is_ascii_hexdigit()))
         }
         _ => false,
@@ -100,7 +112,9 @@ fn of_replicated_job(rest: &str) -> Option<&str> {
 
 /// `-IDX-xxxxx`, or `-xxxxx` of a Job without indexes.
 fn is_pod_suffix(suffix: &str) -> bool {
-    let Some(suffix) = suffix.strip_prefix('-') else { return false };
+    let Some(suffix) = suffix.strip_prefix('-') else {
+        return false;
+    };
     let random = match suffix.split_once('-') {
         Some((index, random)) if !index.is_empty() && index.bytes().all(|c| c.is_ascii_digit()) => random,
         Some(_) => return false,
@@ -142,7 +156,10 @@ mod tests {
 
     fn involved(object: &str) -> Involved {
         let (kind, name) = object.split_once('/').unwrap();
-        Involved { kind: kind.into(), name: name.into() }
+        Involved {
+            kind: kind.into(),
+            name: name.into(),
+        }
     }
 
     #[test]
@@ -205,7 +222,10 @@ mod tests {
              "series": {"count": 4, "lastObservedTime": "2026-01-01T00:09:00.000000Z"}},
             {"reason": "bare", "metadata": {"creationTimestamp": "2026-01-01T00:01:00Z"}},
         ]));
-        let ordered: Vec<_> = newest_first(list).into_iter().map(|(e, count)| (e.reason, count)).collect();
+        let ordered: Vec<_> = newest_first(list)
+            .into_iter()
+            .map(|(e, count)| (e.reason, count))
+            .collect();
         let want = [("series", 4), ("old", 6), ("new", 1), ("bare", 1)];
         assert_eq!(ordered, want.map(|(reason, count)| (reason.to_owned(), count)));
     }
@@ -215,8 +235,15 @@ mod tests {
         let event = |time: &str| json!({"involvedObject": {"kind": "Pod", "name": "p"}, "reason": "FailedScheduling", "message": "no", "eventTime": time});
         let mut series = event("2026-01-01T00:00:00Z");
         series["series"] = json!({"count": 7, "lastObservedTime": "2026-01-01T00:20:00Z"});
-        let merged = newest_first(events(json!([event("2026-01-01T00:00:00Z"), series, event("2026-01-01T00:10:00Z")])));
+        let merged = newest_first(events(json!([
+            event("2026-01-01T00:00:00Z"),
+            series,
+            event("2026-01-01T00:10:00Z")
+        ])));
         assert_eq!(merged.len(), 1);
-        assert_eq!((merged[0].1, merged[0].0.time()), (7, "2026-01-01T00:20:00Z".parse().ok()));
+        assert_eq!(
+            (merged[0].1, merged[0].0.time()),
+            (7, "2026-01-01T00:20:00Z".parse().ok())
+        );
     }
 }

@@ -82,8 +82,14 @@ mod tests {
     async fn lines_of_one_moment_are_one_report() {
         let lines = stream::iter([Ok(vec!["a".to_owned()]), Ok(vec!["b".to_owned(), "c".to_owned()])]);
         let (mut tail, reports) = (Tail::new(2, None), RefCell::new(Vec::new()));
-        let end = follow(lines, &mut tail, soon(5000), pending(), |n, text| reports.borrow_mut().push((n, text))).await;
-        assert_eq!((end, reports.into_inner()), (End::Stopped, vec![(3, "a\nb\nc".to_owned())]));
+        let end = follow(lines, &mut tail, soon(5000), pending(), |n, text| {
+            reports.borrow_mut().push((n, text))
+        })
+        .await;
+        assert_eq!(
+            (end, reports.into_inner()),
+            (End::Stopped, vec![(3, "a\nb\nc".to_owned())])
+        );
         assert_eq!(tail.into_lines(), ["b", "c"]);
     }
 
@@ -92,9 +98,16 @@ mod tests {
         let lines = stream::iter([Ok(vec!["a".to_owned()])]).chain(stream::pending());
         let (mut tail, reports) = (Tail::new(9, None), RefCell::new(Vec::new()));
         let started = Instant::now();
-        let report = |n, text| reports.borrow_mut().push((n, text, started.elapsed() < Duration::from_millis(390)));
+        let report = |n, text| {
+            reports
+                .borrow_mut()
+                .push((n, text, started.elapsed() < Duration::from_millis(390)))
+        };
         let end = follow(lines, &mut tail, soon(400), pending(), report).await;
-        assert_eq!((end, reports.into_inner()), (End::TimeOver, vec![(1, "a".to_owned(), true)]));
+        assert_eq!(
+            (end, reports.into_inner()),
+            (End::TimeOver, vec![(1, "a".to_owned(), true)])
+        );
     }
 
     #[tokio::test]
@@ -102,7 +115,10 @@ mod tests {
         let flood = stream::repeat_with(|| Ok(vec!["x".to_owned()]));
         let mut tail = Tail::new(9, None);
         let gone = tokio::time::sleep(Duration::from_millis(20));
-        assert_eq!(follow(flood, &mut tail, soon(9000), gone, |_, _| ()).await, End::Cancelled);
+        assert_eq!(
+            follow(flood, &mut tail, soon(9000), gone, |_, _| ()).await,
+            End::Cancelled
+        );
         let broken = stream::iter([Err("reset".to_owned())]);
         assert_eq!(
             follow(broken, &mut tail, soon(9000), pending(), |_, _| ()).await,

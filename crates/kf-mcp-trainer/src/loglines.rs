@@ -17,9 +17,15 @@ const MAX_KEY: u32 = 100;
 /// Reads a caller's pattern.
 pub(crate) fn pattern(given: &str) -> Result<Regex, ToolError> {
     if given.chars().count() > MAX_PATTERN {
-        return Err(ToolError::argument("pattern", format!("must have at most {MAX_PATTERN} characters")));
+        return Err(ToolError::argument(
+            "pattern",
+            format!("must have at most {MAX_PATTERN} characters"),
+        ));
     }
-    let built = RegexBuilder::new(given).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
+    let built = RegexBuilder::new(given)
+        .size_limit(1 << 20)
+        .dfa_size_limit(1 << 20)
+        .build();
     built.map_err(|error| {
         ToolError::argument("pattern", format!("is not a regular expression: {error}"))
             .fix("escape special characters with a backslash, or search for a plain word such as `Error`")
@@ -102,7 +108,11 @@ impl Tail {
         } else {
             self.key_lines = self.key_lines.saturating_sub(1);
         }
-        if in_key { "***".to_owned() } else { redact::secrets(&line) }
+        if in_key {
+            "***".to_owned()
+        } else {
+            redact::secrets(&line)
+        }
     }
 
     /// Says that the log was longer than what was read of it.
@@ -197,7 +207,12 @@ mod tests {
         let lines = tail(
             9,
             None,
-            &["\u{1b}[31mred\u{1b}[0m", " 1%\r 99%\r100%", "HF_TOKEN=hf_abcdefghijklmnopqrstuvwx", &long],
+            &[
+                "\u{1b}[31mred\u{1b}[0m",
+                " 1%\r 99%\r100%",
+                "HF_TOKEN=hf_abcdefghijklmnopqrstuvwx",
+                &long,
+            ],
         )
         .into_lines();
         assert_eq!(lines[..3], ["red", "100%", "HF_TOKEN=***"]);
@@ -206,8 +221,17 @@ mod tests {
 
     #[test]
     fn a_private_key_is_hidden_across_lines() {
-        let lines = ["key:", "-----BEGIN RSA PRIVATE KEY-----", "MIIEow", "-----END RSA PRIVATE KEY-----", "done"];
-        assert_eq!(tail(9, None, &lines).into_lines(), ["key:", "***", "***", "***", "done"]);
+        let lines = [
+            "key:",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "MIIEow",
+            "-----END RSA PRIVATE KEY-----",
+            "done",
+        ];
+        assert_eq!(
+            tail(9, None, &lines).into_lines(),
+            ["key:", "***", "***", "***", "done"]
+        );
         let mut unfinished = tail(500, None, &["-----BEGIN PRIVATE KEY-----"]);
         let shown = (0..150).filter(|_| unfinished.push("text") == Some("text")).count();
         assert_eq!(shown, 50);
@@ -216,7 +240,10 @@ mod tests {
     #[test]
     fn patterns_see_no_secret_and_are_bounded() {
         let found = tail(9, Some("(?i)error"), &["ok", "ValueError: x", "ERROR y"]);
-        assert_eq!((found.searched(), found.into_lines()), (3, vec!["ValueError: x".to_owned(), "ERROR y".to_owned()]));
+        assert_eq!(
+            (found.searched(), found.into_lines()),
+            (3, vec!["ValueError: x".to_owned(), "ERROR y".to_owned()])
+        );
         assert!(tail(9, Some("hunter"), &["password=hunter2"]).is_empty());
         for bad in ["(", "a{1000}{1000}{1000}", &"a".repeat(201)] {
             assert_eq!(pattern(bad).unwrap_err().field.as_deref(), Some("pattern"), "{bad}");
@@ -234,7 +261,10 @@ mod tests {
             batch.push(&n.to_string());
         }
         let report = batch.take().unwrap();
-        assert!(report.starts_with("… (5 lines before)\n5\n") && report.ends_with("\n24"), "{report}");
+        assert!(
+            report.starts_with("… (5 lines before)\n5\n") && report.ends_with("\n24"),
+            "{report}"
+        );
         assert_eq!(batch.take(), None);
     }
 }

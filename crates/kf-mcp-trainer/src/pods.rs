@@ -173,7 +173,11 @@ impl Pod {
         if waiting.is_none() && !(status.is_none() && matches!(self.status.phase.as_str(), "Pending" | "")) {
             return None;
         }
-        let mut why = vec![format!("pod {} is {}", self.metadata.name, or(&self.status.phase, "Pending"))];
+        let mut why = vec![format!(
+            "pod {} is {}",
+            self.metadata.name,
+            or(&self.status.phase, "Pending")
+        )];
         if let Some(waiting) = waiting {
             let said = with(&waiting.reason, &waiting.message);
             why.push(format!("container {container} waits: {}", or(&said, "no reason given")));
@@ -192,14 +196,22 @@ impl Pod {
     pub(crate) fn phrase(&self) -> String {
         let status = self.container_status(self.container());
         let state = match status.map(|status| &status.state) {
-            Some(ContainerState { waiting: Some(waiting), .. }) => waiting.reason.clone(),
-            Some(ContainerState { terminated: Some(end), .. }) if end.exit_code != 0 => {
+            Some(ContainerState {
+                waiting: Some(waiting), ..
+            }) => waiting.reason.clone(),
+            Some(ContainerState {
+                terminated: Some(end), ..
+            }) if end.exit_code != 0 => {
                 format!("{}, exit code {}", or(&end.reason, "Error"), end.exit_code)
             }
             _ => String::new(),
         };
         let phase = or(&self.status.phase, "Pending");
-        if state.is_empty() { phase.to_owned() } else { format!("{phase}: {}", outside(&state)) }
+        if state.is_empty() {
+            phase.to_owned()
+        } else {
+            format!("{phase}: {}", outside(&state))
+        }
     }
 }
 
@@ -283,7 +295,10 @@ mod tests {
         let init = pod("bert-model-initializer-0-0-abcde", "model-initializer", 0, EARLY);
         for list in [json!([old, new, init]), json!([new, init, old])] {
             let pods = pods(list);
-            let want = [("model-initializer", "bert-model-initializer-0-0-abcde"), ("node-0", "bert-node-0-0-zzzzz")];
+            let want = [
+                ("model-initializer", "bert-model-initializer-0-0-abcde"),
+                ("node-0", "bert-node-0-0-zzzzz"),
+            ];
             assert_eq!(chosen(&pods), want.map(|(a, b)| (a.to_owned(), b.to_owned())));
             assert_eq!(steps(&pods)["node-0"].container(), "node");
         }
@@ -298,8 +313,14 @@ mod tests {
         worker["spec"]["volumes"] = json!([{"name": "mpi-ssh-auth"}]);
         let waiting = pods(json!([worker]));
         assert_eq!(names(&waiting), ["node-1"]);
-        assert_eq!((index_of("node-7", &waiting), index_of("node-0", &waiting)), (Some(6), None));
-        assert_eq!((index_of("node-7", &[]), index_of("dataset-initializer", &[])), (Some(7), None));
+        assert_eq!(
+            (index_of("node-7", &waiting), index_of("node-0", &waiting)),
+            (Some(6), None)
+        );
+        assert_eq!(
+            (index_of("node-7", &[]), index_of("dataset-initializer", &[])),
+            (Some(7), None)
+        );
     }
 
     #[test]
@@ -307,14 +328,26 @@ mod tests {
         let now: Timestamp = "2026-01-01T00:01:00Z".parse().unwrap();
         for (status, run) in [
             (json!({"state": {"running": {"startedAt": EARLY}}}), Run::Current),
-            (json!({"state": {"waiting": {"reason": "ContainerCreating"}}}), Run::Current),
+            (
+                json!({"state": {"waiting": {"reason": "ContainerCreating"}}}),
+                Run::Current,
+            ),
             (
                 json!({"restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {}}}),
                 Run::Previous,
             ),
-            (json!({"restartCount": 1, "state": {"running": {"startedAt": "2026-01-01T00:00:30Z"}}}), Run::PreviousIfEmpty),
-            (json!({"restartCount": 1, "state": {"running": {"startedAt": EARLY}}}), Run::Current),
-            (json!({"restartCount": 1, "state": {"terminated": {"exitCode": 1}}}), Run::Current),
+            (
+                json!({"restartCount": 1, "state": {"running": {"startedAt": "2026-01-01T00:00:30Z"}}}),
+                Run::PreviousIfEmpty,
+            ),
+            (
+                json!({"restartCount": 1, "state": {"running": {"startedAt": EARLY}}}),
+                Run::Current,
+            ),
+            (
+                json!({"restartCount": 1, "state": {"terminated": {"exitCode": 1}}}),
+                Run::Current,
+            ),
         ] {
             let decoded: ContainerStatus = serde_json::from_value(status.clone()).unwrap();
             assert_eq!(decoded.run(now), run, "{status}");
@@ -332,7 +365,10 @@ mod tests {
         let evicted = json!({"metadata": {"name": "p"}, "status": {"phase": "Failed", "reason": "Evicted"}});
         let list = pods(json!([pending, pulling, crashed, evicted]));
         let why: Vec<_> = list.iter().map(|pod| pod.no_log_yet("node")).collect();
-        assert_eq!(why[0].as_deref(), Some("pod p is Pending; Unschedulable: 0/3 nodes are available"));
+        assert_eq!(
+            why[0].as_deref(),
+            Some("pod p is Pending; Unschedulable: 0/3 nodes are available")
+        );
         assert_eq!(
             why[1].as_deref(),
             Some("pod p is Pending; container node waits: ImagePullBackOff: no such image")

@@ -94,7 +94,9 @@ impl FromStr for Quantity {
     fn from_str(text: &str) -> Result<Self, NoQuantity> {
         let text = text.trim();
         let number = text.trim_start_matches(['+', '-']);
-        let end = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(number.len());
+        let end = number
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(number.len());
         let (digits, suffix) = number.split_at(end);
         let negative = text.starts_with('-');
         if text.len() - number.len() > 1 {
@@ -130,7 +132,11 @@ fn factor(suffix: &str) -> Option<(i128, i128)> {
         "T" => 12,
         "P" => 15,
         "E" => 18,
-        _ => suffix.strip_prefix(['e', 'E'])?.parse().ok().filter(|power| (-18..=18).contains(power))?,
+        _ => suffix
+            .strip_prefix(['e', 'E'])?
+            .parse()
+            .ok()
+            .filter(|power| (-18..=18).contains(power))?,
     };
     let power = power + 9;
     let ten = 10_i128.pow(power.unsigned_abs());
@@ -186,14 +192,32 @@ mod tests {
         ] {
             assert_eq!(quantity(text), Quantity(nano), "{text}");
         }
-        for bad in ["", ".", "x", "1x", "1ki", "1.2.3", "--1", "1e", "1e99", "1 Gi", &"9".repeat(40)] {
+        for bad in [
+            "",
+            ".",
+            "x",
+            "1x",
+            "1ki",
+            "1.2.3",
+            "--1",
+            "1e",
+            "1e99",
+            "1 Gi",
+            &"9".repeat(40),
+        ] {
             assert_eq!(bad.parse::<Quantity>(), Err(NoQuantity), "{bad}");
         }
     }
 
     #[test]
     fn quantities_are_written_as_kubernetes_does() {
-        for (text, cpu) in [("12", "12"), ("11500m", "11500m"), ("1.25", "1250m"), ("2k", "2000"), ("100n", "0m")] {
+        for (text, cpu) in [
+            ("12", "12"),
+            ("11500m", "11500m"),
+            ("1.25", "1250m"),
+            ("2k", "2000"),
+            ("100n", "0m"),
+        ] {
             assert_eq!(quantity(text).to_string(), cpu);
         }
         for (text, memory, shown) in [
@@ -203,7 +227,10 @@ mod tests {
             ("1000", "1000", "0Gi"),
             ("0", "0", "0Gi"),
         ] {
-            assert_eq!((quantity(text).binary().as_str(), quantity(text).gibibytes().as_str()), (memory, shown));
+            assert_eq!(
+                (quantity(text).binary().as_str(), quantity(text).gibibytes().as_str()),
+                (memory, shown)
+            );
         }
         assert_eq!((quantity("2500m").whole(), quantity("-1").or_none().whole()), (2, 0));
     }

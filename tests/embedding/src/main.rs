@@ -29,7 +29,9 @@ impl Tool for GetTeam {
     const SPEC: ToolSpec = ToolSpec::read("get_team", Phase::Discovery);
 
     async fn run(self, _: &Cx) -> Result<Team, ToolError> {
-        Ok(Team { team: self.namespace.trim_start_matches("team-").to_owned() })
+        Ok(Team {
+            team: self.namespace.trim_start_matches("team-").to_owned(),
+        })
     }
 }
 
@@ -41,7 +43,11 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn server() -> Result<Server, kf_mcp_server::BuildError> {
-    Server::builder().module(&kf_mcp_trainer::MODULE).tool::<GetTeam>().persona(Persona::Readonly).build()
+    Server::builder()
+        .module(&kf_mcp_trainer::MODULE)
+        .tool::<GetTeam>()
+        .persona(Persona::Readonly)
+        .build()
 }
 
 #[cfg(test)]
@@ -52,11 +58,21 @@ mod tests {
     #[tokio::test]
     async fn only_the_module_and_the_own_tool_are_there() {
         let server = server().unwrap();
-        let names: Vec<&str> = server.engine().catalogue().tools().iter().map(|tool| tool.spec.name).collect();
+        let names: Vec<&str> = server
+            .engine()
+            .catalogue()
+            .tools()
+            .iter()
+            .map(|tool| tool.spec.name)
+            .collect();
         assert!(names.contains(&"list_training_jobs") && names.contains(&"get_team"));
         assert!(!names.contains(&"list_models") && !names.contains(&"run_container_training"));
         let arguments = [("namespace".to_owned(), "team-a".into())].into_iter().collect();
-        let called = server.engine().call("get_team", arguments, CallMeta::local()).await.unwrap();
+        let called = server
+            .engine()
+            .call("get_team", arguments, CallMeta::local())
+            .await
+            .unwrap();
         assert_eq!(called.answer.text, "team: a");
     }
 }

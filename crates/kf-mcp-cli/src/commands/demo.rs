@@ -30,9 +30,17 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (input, output) = tokio::io::split(theirs);
     let serving = tokio::spawn(async move { server.serve_streams(input, output).await });
-    let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
-    let client = serve_client_with_lifecycle((), tokio::io::split(ours), modern).await.context("connect the client")?;
-    let mut walk = Walk { peer: client.peer().clone(), sandbox, step: 0 };
+    let modern = ClientLifecycleMode::Discover {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+    };
+    let client = serve_client_with_lifecycle((), tokio::io::split(ours), modern)
+        .await
+        .context("connect the client")?;
+    let mut walk = Walk {
+        peer: client.peer().clone(),
+        sandbox,
+        step: 0,
+    };
     walk.all().await?;
     client.cancel().await.context("close the client")?;
     serving.await.context("the server's task")??;
@@ -41,7 +49,13 @@ pub(crate) async fn run() -> Result<ExitCode> {
 
 fn server(sandbox: &Sandbox) -> Result<Server> {
     let clients = COMPILED.iter().map(|module| module.name().to_owned()).collect();
-    let catalogue = Catalogue::new(COMPILED, &Selection { clients, persona: Persona::MlEngineer })?;
+    let catalogue = Catalogue::new(
+        COMPILED,
+        &Selection {
+            clients,
+            persona: Persona::MlEngineer,
+        },
+    )?;
     let cluster = Cluster::ready(sandbox.client(), sandbox.default_namespace(), "the sandbox (showcase)");
     let time = sandbox.clone();
     let server = Server::builder()
@@ -63,7 +77,10 @@ impl Walk {
     async fn all(&mut self) -> Result<()> {
         let tools = self.peer.list_all_tools().await.context("list the tools")?;
         say("kubeflow-mcp demo: what an agent sees and does, on a Kubeflow cluster in memory.")?;
-        say(&format!("The server offers {} tools to the persona ml-engineer.", tools.len()))?;
+        say(&format!(
+            "The server offers {} tools to the persona ml-engineer.",
+            tools.len()
+        ))?;
         let has = |client: &str| COMPILED.iter().any(|module| module.name() == client);
         if has("trainer") {
             self.plan_and_submit().await?;
@@ -99,7 +116,10 @@ impl Walk {
             "runtime": "torch-distributed", "num_nodes": 2, "gpu_per_node": 1,
         });
         let answer = self.call("run_container_training", job.clone()).await?;
-        let plan = answer["plan_id"].as_str().context("the preview has no plan_id")?.to_owned();
+        let plan = answer["plan_id"]
+            .as_str()
+            .context("the preview has no plan_id")?
+            .to_owned();
         self.tell("Confirm: the same call with the plan's id. Now the job exists.")?;
         job["confirmed"] = json!(true);
         job["plan_id"] = json!(plan);
@@ -113,9 +133,13 @@ impl Walk {
         self.tell("Watch: the job's status, the last lines it printed, and what Kubernetes did.")?;
         let answer = self.call("get_training_job", job.clone()).await?;
         expect(&answer, "/status", &json!("Running"))?;
-        let answer = self.call("get_training_logs", json!({"name": "demo-resnet", "tail_lines": 6})).await?;
+        let answer = self
+            .call("get_training_logs", json!({"name": "demo-resnet", "tail_lines": 6}))
+            .await?;
         contains(&answer, "loss")?;
-        let answer = self.call("get_training_events", json!({"name": "demo-resnet", "limit": 8})).await?;
+        let answer = self
+            .call("get_training_events", json!({"name": "demo-resnet", "limit": 8}))
+            .await?;
         contains(&answer, "Scheduled")?;
         self.pass(300)?;
         let answer = self.call("get_training_job", job).await?;
@@ -124,9 +148,19 @@ impl Walk {
 
     async fn look_at_a_failure(&mut self) -> Result<()> {
         self.tell("A job that failed last night: which step, and its last words?")?;
-        let failed = self.call("list_training_jobs", json!({"status": "Failed", "namespace": "*"})).await?;
-        let row = failed.pointer("/jobs/0").context("the showcase has no failed job")?.clone();
-        let answer = self.call("get_training_job", json!({"name": row["name"], "namespace": row["namespace"]})).await?;
+        let failed = self
+            .call("list_training_jobs", json!({"status": "Failed", "namespace": "*"}))
+            .await?;
+        let row = failed
+            .pointer("/jobs/0")
+            .context("the showcase has no failed job")?
+            .clone();
+        let answer = self
+            .call(
+                "get_training_job",
+                json!({"name": row["name"], "namespace": row["namespace"]}),
+            )
+            .await?;
         contains(&answer, "OOMKilled")?;
         let logs = json!({"name": row["name"], "namespace": row["namespace"], "step": "node-3", "tail_lines": 5});
         let answer = self.call("get_training_logs", logs).await?;
@@ -136,7 +170,10 @@ impl Walk {
     async fn end(&mut self) -> Result<()> {
         self.tell("End: a deletion is previewed too.")?;
         let answer = self.call("delete_training_job", json!({"name": "demo-resnet"})).await?;
-        let plan = answer["plan_id"].as_str().context("the preview has no plan_id")?.to_owned();
+        let plan = answer["plan_id"]
+            .as_str()
+            .context("the preview has no plan_id")?
+            .to_owned();
         let confirm = json!({"name": "demo-resnet", "confirmed": true, "plan_id": plan});
         let answer = self.call("delete_training_job", confirm).await?;
         contains(&answer, "demo-resnet")
@@ -145,7 +182,10 @@ impl Walk {
     async fn searches(&mut self) -> Result<()> {
         self.tell("Optimize: hyperparameter searches (Katib Experiments), and the best trial of one.")?;
         let answer = self.call("list_optimization_jobs", json!({"namespace": "*"})).await?;
-        let row = answer.pointer("/jobs/0").context("the showcase has no experiment")?.clone();
+        let row = answer
+            .pointer("/jobs/0")
+            .context("the showcase has no experiment")?
+            .clone();
         let one = json!({"name": row["name"], "namespace": row["namespace"]});
         let answer = self.call("get_best_hyperparameters", one).await?;
         contains(&answer, "accuracy")
@@ -174,9 +214,17 @@ impl Walk {
         self.step += 1;
         say(&format!("\n> {tool} {}", shown(&arguments)))?;
         let arguments = arguments.as_object().cloned().unwrap_or_default();
-        let answer = self.peer.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await;
+        let answer = self
+            .peer
+            .call_tool(CallToolRequestParams::new(tool).with_arguments(arguments))
+            .await;
         let answer = answer.with_context(|| format!("call {tool}"))?;
-        let text: String = answer.content.iter().filter_map(|c| c.as_text()).map(|t| t.text.clone()).collect();
+        let text: String = answer
+            .content
+            .iter()
+            .filter_map(|c| c.as_text())
+            .map(|t| t.text.clone())
+            .collect();
         let lines: Vec<&str> = text.lines().collect();
         for line in lines.iter().take(LINES) {
             let cut = if line.chars().count() > WIDTH { "…" } else { "" };
@@ -188,14 +236,19 @@ impl Walk {
         if answer.is_error == Some(true) {
             bail!("{tool} failed: {text}");
         }
-        answer.structured_content.with_context(|| format!("{tool} answered nothing structured"))
+        answer
+            .structured_content
+            .with_context(|| format!("{tool} answered nothing structured"))
     }
 }
 
 /// Arguments as a person would type them.
 fn shown(arguments: &Value) -> String {
     let pairs = arguments.as_object().into_iter().flatten();
-    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    pairs
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn say(line: &str) -> Result<()> {
@@ -210,5 +263,9 @@ fn expect(answer: &Value, pointer: &str, want: &Value) -> Result<()> {
 }
 
 fn contains(answer: &Value, part: &str) -> Result<()> {
-    if answer.to_string().contains(part) { Ok(()) } else { bail!("the answer says nothing of {part}: {answer}") }
+    if answer.to_string().contains(part) {
+        Ok(())
+    } else {
+        bail!("the answer says nothing of {part}: {answer}")
+    }
 }

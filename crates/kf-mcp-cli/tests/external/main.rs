@@ -15,8 +15,18 @@ fn main() {
     let place = std::env::var_os("KF_EXTERNAL").map(PathBuf::from);
     let tests = vec![
         trial("kubectl reads and writes", place.as_deref(), "kubectl", kubectl),
-        trial("the Kubeflow SDK lists, submits and deletes", place.as_deref(), "venv/bin/python", kubeflow_sdk),
-        trial("the Python MCP SDK lists and calls", place.as_deref(), "venv/bin/python", mcp_sdk),
+        trial(
+            "the Kubeflow SDK lists, submits and deletes",
+            place.as_deref(),
+            "venv/bin/python",
+            kubeflow_sdk,
+        ),
+        trial(
+            "the Python MCP SDK lists and calls",
+            place.as_deref(),
+            "venv/bin/python",
+            mcp_sdk,
+        ),
     ];
     libtest_mimic::run(&arguments, tests).exit();
 }
@@ -26,7 +36,8 @@ fn trial(name: &str, place: Option<&Path>, client: &str, test: fn(&Path) -> Resu
     match place.map(|place| place.join(client)).filter(|path| path.exists()) {
         Some(path) => Trial::test(name, move || test(&path)),
         None => {
-            let why = format!("{name} [no {client}: run scripts/external-clients.sh and set KF_EXTERNAL=target/external]");
+            let why =
+                format!("{name} [no {client}: run scripts/external-clients.sh and set KF_EXTERNAL=target/external]");
             Trial::test(why, || Ok(())).with_ignored_flag(true)
         }
     }
@@ -52,12 +63,18 @@ impl Sandbox {
         let first = lines.next().ok_or("the sandbox ended")??;
         std::thread::spawn(move || lines.for_each(drop));
         let sandbox = Self { child, home };
-        if first.contains("http://127.0.0.1:") { Ok(sandbox) } else { Err(format!("unexpected: {first}").into()) }
+        if first.contains("http://127.0.0.1:") {
+            Ok(sandbox)
+        } else {
+            Err(format!("unexpected: {first}").into())
+        }
     }
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env("KUBECONFIG", self.home.path().join("kubeconfig")).env("HOME", self.home.path());
+        command
+            .env("KUBECONFIG", self.home.path().join("kubeconfig"))
+            .env("HOME", self.home.path());
         command.env("KUBECACHEDIR", self.home.path().join("cache"));
         command
     }
@@ -73,8 +90,16 @@ impl Drop for Sandbox {
 /// Runs a program to its end; what it printed, or why it failed.
 fn run(command: &mut Command) -> Result<String, Failed> {
     let done = command.stdin(Stdio::null()).output()?;
-    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    if done.status.success() { Ok(text) } else { Err(text.into()) }
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    if done.status.success() {
+        Ok(text)
+    } else {
+        Err(text.into())
+    }
 }
 
 fn must_say(text: &str, words: &[&str]) -> Result<(), Failed> {
@@ -96,11 +121,32 @@ fn kubectl(program: &Path) -> Result<(), Failed> {
          spec: {runtimeRef: {name: torch-distributed}, trainer: {numNodes: 1, image: \"example.com/train:1\"}}\n",
     )?;
     let manifest = manifest.display().to_string();
-    must_say(&kubectl(&["create", "--validate=false", "-f", &manifest])?, &["created"])?;
-    must_say(&kubectl(&["get", "trainjob", "from-kubectl", "-n", "default", "-o", "yaml"])?, &["torch-distributed"])?;
-    must_say(&kubectl(&["get", "pods", "-n", "default", "-l", "jobset.sigs.k8s.io/jobset-name=from-kubectl"])?, &["from-kubectl-node-0-0"])?;
-    must_say(&kubectl(&["delete", "trainjob", "from-kubectl", "-n", "default"])?, &["deleted"])?;
-    let gone = kubectl(&["get", "trainjob", "from-kubectl", "-n", "default"]).err().ok_or("it is still there")?;
+    must_say(
+        &kubectl(&["create", "--validate=false", "-f", &manifest])?,
+        &["created"],
+    )?;
+    must_say(
+        &kubectl(&["get", "trainjob", "from-kubectl", "-n", "default", "-o", "yaml"])?,
+        &["torch-distributed"],
+    )?;
+    must_say(
+        &kubectl(&[
+            "get",
+            "pods",
+            "-n",
+            "default",
+            "-l",
+            "jobset.sigs.k8s.io/jobset-name=from-kubectl",
+        ])?,
+        &["from-kubectl-node-0-0"],
+    )?;
+    must_say(
+        &kubectl(&["delete", "trainjob", "from-kubectl", "-n", "default"])?,
+        &["deleted"],
+    )?;
+    let gone = kubectl(&["get", "trainjob", "from-kubectl", "-n", "default"])
+        .err()
+        .ok_or("it is still there")?;
     must_say(gone.message().unwrap_or_default(), &["NotFound"])
 }
 
@@ -122,7 +168,16 @@ team = TrainerClient(KubernetesBackendConfig(namespace="team-a")).list_jobs()
 print("team-a", len(team) > 0)
 "#;
     let text = run(sandbox.command(python).args(["-c", script]))?;
-    must_say(&text, &["job True 2", "listed True", "torch-distributed", "left True", "team-a True"])
+    must_say(
+        &text,
+        &[
+            "job True 2",
+            "listed True",
+            "torch-distributed",
+            "left True",
+            "team-a True",
+        ],
+    )
 }
 
 fn mcp_sdk(python: &Path) -> Result<(), Failed> {
@@ -139,5 +194,8 @@ async def main():
 asyncio.run(main())
 "#;
     let text = run(Command::new(python).args(["-c", script, BINARY]))?;
-    must_say(&text, &["auto True True 3", "legacy True True 3", "2026-07-28 True True 3"])
+    must_say(
+        &text,
+        &["auto True True 3", "legacy True True 3", "2026-07-28 True True 3"],
+    )
 }

@@ -14,13 +14,25 @@ fn refused(arguments: &[&str], words: &[&str]) {
 
 #[test]
 fn slips_are_refused_with_what_there_is_and_the_nearest_spelling() {
-    refused(&["serve", "--clients", "trainr"], &["trainr", "trainer", "optimizer", "hub", "did you mean"]);
-    refused(&["serve", "--persona", "readony"], &["readony", "readonly", "platform-admin"]);
+    refused(
+        &["serve", "--clients", "trainr"],
+        &["trainr", "trainer", "optimizer", "hub", "did you mean"],
+    );
+    refused(
+        &["serve", "--persona", "readony"],
+        &["readony", "readonly", "platform-admin"],
+    );
     refused(&["serve", "--sandbox=showcas"], &["showcas", "showcase", "thousand"]);
     refused(&["serve", "--transport", "htttp"], &["htttp", "stdio, http"]);
-    refused(&["serve", "--host", "0.0.0.0", "--transport", "http"], &["loopback", "127.0.0.1"]);
+    refused(
+        &["serve", "--host", "0.0.0.0", "--transport", "http"],
+        &["loopback", "127.0.0.1"],
+    );
     refused(&["serve", "--log-level", "loud"], &["loud", "error, warn, info"]);
-    refused(&["call", "list_trainning_jobs", "--sandbox"], &["list_trainning_jobs", "list_training_jobs"]);
+    refused(
+        &["call", "list_trainning_jobs", "--sandbox"],
+        &["list_trainning_jobs", "list_training_jobs"],
+    );
     refused(&["call", "list_training_jobs", "limit", "--sandbox"], &["NAME=VALUE"]);
 }
 
@@ -29,14 +41,21 @@ fn an_unknown_key_of_the_file_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("c.yaml");
     std::fs::write(&file, "clients: trainer\npersonna: readonly\n").unwrap();
-    refused(&["serve", "--config", file.to_str().unwrap()], &["personna", "did you mean `persona`"]);
+    refused(
+        &["serve", "--config", file.to_str().unwrap()],
+        &["personna", "did you mean `persona`"],
+    );
 }
 
 #[test]
 fn an_unknown_variable_is_a_warning() {
     let home = tempfile::tempdir().unwrap();
     let mut command = crate::process::command(home.path(), &["call", "health_check", "--sandbox"]);
-    let output = command.env("KUBEFLOW_MCP_PERSONNA", "x").env("KUBEFLOW_MCP_PERSONA", "ml-engineer").output().unwrap();
+    let output = command
+        .env("KUBEFLOW_MCP_PERSONNA", "x")
+        .env("KUBEFLOW_MCP_PERSONA", "ml-engineer")
+        .output()
+        .unwrap();
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("KUBEFLOW_MCP_PERSONNA"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("ml-engineer"));
@@ -44,7 +63,15 @@ fn an_unknown_variable_is_a_warning() {
 
 #[test]
 fn tools_lists_what_serve_would() {
-    let (code, out, _) = run(&["tools", "--clients", "trainer,hub", "--persona", "platform-admin", "--format", "json"]);
+    let (code, out, _) = run(&[
+        "tools",
+        "--clients",
+        "trainer,hub",
+        "--persona",
+        "platform-admin",
+        "--format",
+        "json",
+    ]);
     assert_eq!(code, 0);
     let tools: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
     let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
@@ -59,19 +86,36 @@ fn call_answers_on_the_sandbox_and_fails_with_a_code() {
     let (code, out, _) = run(&["call", "get_training_job", "name=nobody", "--sandbox"]);
     assert_eq!(code, 1);
     assert!(out.contains("not_found"), "{out}");
-    let (code, out, _) = run(&["call", "list_training_jobs", "--json", "{\"limit\": 1}", "--format", "json", "--sandbox"]);
+    let (code, out, _) = run(&[
+        "call",
+        "list_training_jobs",
+        "--json",
+        "{\"limit\": 1}",
+        "--format",
+        "json",
+        "--sandbox",
+    ]);
     assert_eq!(code, 0);
     assert!(serde_json::from_str::<serde_json::Value>(&out).unwrap().is_object());
     let (code, out, _) = run(&["call", "delete_training_job", "name=x", "--sandbox"]);
     assert_eq!(code, 1);
-    assert!(out.contains("denied_by_policy") && out.contains("--persona data-scientist"), "{out}");
+    assert!(
+        out.contains("denied_by_policy") && out.contains("--persona data-scientist"),
+        "{out}"
+    );
 }
 
 #[test]
 fn the_demo_walks_to_its_end() {
     let (code, out, err) = run(&["demo"]);
     assert_eq!(code, 0, "{out}{err}");
-    for word in ["run_container_training", "get_training_logs", "get_best_hyperparameters", "get_model", "each with the answer"] {
+    for word in [
+        "run_container_training",
+        "get_training_logs",
+        "get_best_hyperparameters",
+        "get_model",
+        "each with the answer",
+    ] {
         assert!(out.contains(word), "{word}: {out}");
     }
 }

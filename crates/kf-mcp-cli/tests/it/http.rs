@@ -20,12 +20,15 @@ struct Served {
 impl Served {
     fn start(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut child = command(home.path(), &["serve", "--transport", "http", "--port", "0", "--log-format", "json"])
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(
+            home.path(),
+            &["serve", "--transport", "http", "--port", "0", "--log-format", "json"],
+        )
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         // The banner names the port; afterwards the pipe is drained, so that logging never blocks.
         let port = loop {
@@ -35,13 +38,19 @@ impl Served {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port, _home: home }
+        Self {
+            child,
+            port,
+            _home: home,
+        }
     }
 
     /// One raw request; status code and body.
     fn raw(&self, request: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(request.replace("PORT", &self.port.to_string()).as_bytes()).unwrap();
+        stream
+            .write_all(request.replace("PORT", &self.port.to_string()).as_bytes())
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let code = answer.split_whitespace().nth(1).unwrap().parse().unwrap();
@@ -65,7 +74,10 @@ async fn both_generations_list_and_call() {
             let client = serve_client_with_lifecycle((), transport, mode).await.unwrap();
             assert!(client.list_all_tools().await.unwrap().len() >= 13, "{name}");
             let (failed, answer, text) = call(client.peer(), "list_training_jobs", json!({"namespace": "*"})).await;
-            assert!(!failed && answer["jobs"].as_array().unwrap().len() >= 6, "{name}: {text}");
+            assert!(
+                !failed && answer["jobs"].as_array().unwrap().len() >= 6,
+                "{name}: {text}"
+            );
             client.cancel().await.unwrap();
         }
     }
@@ -107,6 +119,12 @@ fn a_call_that_runs_is_answered_before_the_server_ends() {
     let (code, _) = served.raw("GET /health HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n");
     assert_eq!(code, 200);
     let pid = served.child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert!(served.child.wait().unwrap().success());
 }

@@ -25,7 +25,12 @@ const READS: &[(&str, &str)] = &[
 async fn each_says(kubeconfig: &std::path::Path, word: &str) {
     let home = tempfile::tempdir().unwrap();
     let [(_, mode), _] = modes();
-    let flags = ["--clients", "trainer,optimizer,hub", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let flags = [
+        "--clients",
+        "trainer,optimizer,hub",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+    ];
     let client = stdio_client(home.path(), &flags, mode).await;
     assert!(client.list_all_tools().await.unwrap().len() > 10);
     for (tool, arguments) in READS {

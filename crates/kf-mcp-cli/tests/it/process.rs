@@ -14,7 +14,12 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_kubeflow-mcp");
 /// The binary in an empty home, without the environment's own configuration.
 pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments).current_dir(home).env_clear().env("HOME", home).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .current_dir(home)
+        .env_clear()
+        .env("HOME", home)
+        .stdin(Stdio::null());
     command
 }
 
@@ -30,21 +35,47 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
 pub(crate) fn modes() -> [(&'static str, ClientLifecycleMode); 2] {
     [
         ("legacy", ClientLifecycleMode::Initialize),
-        ("modern", ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }),
+        (
+            "modern",
+            ClientLifecycleMode::Discover {
+                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            },
+        ),
     ]
 }
 
 /// A client of `serve` over standard input and output.
-pub(crate) async fn stdio_client(home: &Path, arguments: &[&str], mode: ClientLifecycleMode) -> RunningService<RoleClient, ()> {
+pub(crate) async fn stdio_client(
+    home: &Path,
+    arguments: &[&str],
+    mode: ClientLifecycleMode,
+) -> RunningService<RoleClient, ()> {
     let mut command = tokio::process::Command::new(BINARY);
-    command.args(["serve", "--no-banner"]).args(arguments).current_dir(home).env_clear().env("HOME", home);
-    serve_client_with_lifecycle((), TokioChildProcess::new(command).unwrap(), mode).await.unwrap()
+    command
+        .args(["serve", "--no-banner"])
+        .args(arguments)
+        .current_dir(home)
+        .env_clear()
+        .env("HOME", home);
+    serve_client_with_lifecycle((), TokioChildProcess::new(command).unwrap(), mode)
+        .await
+        .unwrap()
 }
 
 /// Calls a tool: whether it failed, the structured answer and the text.
 pub(crate) async fn call(peer: &Peer<RoleClient>, tool: &'static str, arguments: Value) -> (bool, Value, String) {
-    let params = rmcp::model::CallToolRequestParams::new(tool).with_arguments(arguments.as_object().cloned().unwrap_or_default());
+    let params = rmcp::model::CallToolRequestParams::new(tool)
+        .with_arguments(arguments.as_object().cloned().unwrap_or_default());
     let answer = peer.call_tool(params).await.unwrap();
-    let text = answer.content.iter().filter_map(|c| c.as_text()).map(|t| t.text.clone()).collect();
-    (answer.is_error == Some(true), answer.structured_content.unwrap_or_else(|| json!({})), text)
+    let text = answer
+        .content
+        .iter()
+        .filter_map(|c| c.as_text())
+        .map(|t| t.text.clone())
+        .collect();
+    (
+        answer.is_error == Some(true),
+        answer.structured_content.unwrap_or_else(|| json!({})),
+        text,
+    )
 }

@@ -14,10 +14,21 @@ async fn both_generations_list_and_call() {
         let client = stdio_client(home.path(), &["--sandbox", "--persona", "platform-admin"], mode).await;
         let tools = client.list_all_tools().await.unwrap();
         assert!(tools.iter().any(|tool| tool.name == "run_container_training"), "{name}");
-        let (failed, answer, text) = call(client.peer(), "list_training_jobs", json!({"limit": 3, "namespace": "*"})).await;
-        assert!(!failed && answer["jobs"].as_array().unwrap().len() == 3, "{name}: {text}");
+        let (failed, answer, text) = call(
+            client.peer(),
+            "list_training_jobs",
+            json!({"limit": 3, "namespace": "*"}),
+        )
+        .await;
+        assert!(
+            !failed && answer["jobs"].as_array().unwrap().len() == 3,
+            "{name}: {text}"
+        );
         let (failed, answer, _) = call(client.peer(), "list_training_jobs", json!({"limt": 3})).await;
-        assert!(failed && answer["error"]["code"] == "invalid_argument", "{name}: {answer}");
+        assert!(
+            failed && answer["error"]["code"] == "invalid_argument",
+            "{name}: {answer}"
+        );
         client.cancel().await.unwrap();
     }
 }
@@ -50,7 +61,11 @@ fn talk(arguments: &[&str], lines: &[Value]) -> (Vec<Value>, bool) {
     drop(input);
     let output = child.wait_with_output().unwrap();
     // Standard output is MCP and nothing else.
-    let answers = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     (answers, output.status.success())
 }
 
@@ -62,14 +77,22 @@ fn initialize() -> Value {
 #[test]
 fn a_cancelled_probe_before_initialize_does_not_end_the_server() {
     let probe_given_up = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}});
-    let (answers, ended_well) = talk(&[], &[
-        probe_given_up,
-        initialize(),
-        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
-    ]);
+    let (answers, ended_well) = talk(
+        &[],
+        &[
+            probe_given_up,
+            initialize(),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+        ],
+    );
     assert!(ended_well);
-    assert!(answers.iter().any(|answer| answer["id"] == 2 && answer["result"]["tools"].is_array()), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer["id"] == 2 && answer["result"]["tools"].is_array()),
+        "{answers:?}"
+    );
 }
 
 #[test]
@@ -81,12 +104,19 @@ fn a_client_that_says_nothing_ends_the_server_well() {
 #[test]
 fn the_listing_is_the_same_in_two_processes() {
     let list = || {
-        let (answers, _) = talk(&["--clients", "trainer,optimizer,hub", "--persona", "platform-admin"], &[
-            initialize(),
-            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
-        ]);
-        answers.into_iter().find(|answer| answer["id"] == 2).unwrap().to_string()
+        let (answers, _) = talk(
+            &["--clients", "trainer,optimizer,hub", "--persona", "platform-admin"],
+            &[
+                initialize(),
+                json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+                json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+            ],
+        );
+        answers
+            .into_iter()
+            .find(|answer| answer["id"] == 2)
+            .unwrap()
+            .to_string()
     };
     assert_eq!(list(), list());
 }

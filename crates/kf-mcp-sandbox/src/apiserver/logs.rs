@@ -222,11 +222,12 @@ impl Follower {
                 return None;
             }
             ticks.borrow_and_update();
+            let now = inner.clock.now();
             let pod = inner.with(|state, _| state.store.get(self.kind, &self.namespace, &self.name).cloned())?;
             if pod["metadata"]["uid"] != self.uid {
                 return None;
             }
-            let lines = logs::lines(&pod, &self.container, false, inner.clock.now()).ok()?;
+            let lines = logs::lines(&pod, &self.container, false, now).ok()?;
             if lines.len() > self.seen {
                 let mut text = Vec::new();
                 for line in lines.get(self.seen..).unwrap_or_default() {
@@ -241,7 +242,7 @@ impl Follower {
             }
             // what a container prints is a matter of time, not of the store
             tokio::select! {
-                () = inner.clock.moment() => {}
+                () = inner.clock.moment(now) => {}
                 changed = ticks.changed() => changed.ok()?,
                 () = self.closing.cancelled() => return None,
             }

@@ -64,7 +64,10 @@ pub fn settle(store: &mut Store, now: Timestamp) -> Option<Timestamp> {
         let moment = next(store).filter(|due| *due < now).unwrap_or(now);
         let before = store.version();
         quiet(store, moment);
-        if moment == now || store.version() == before {
+        if moment == now {
+            return next(store).map(|due| due.max(now));
+        }
+        if store.version() == before {
             break;
         }
     }

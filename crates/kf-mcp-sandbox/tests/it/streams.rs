@@ -224,17 +224,23 @@ async fn logs_are_read_by_their_options_and_followed() {
     use k8s_openapi::api::core::v1::Pod;
     let sandbox = Sandbox::named("showcase", kf_mcp_sandbox::Clock::manual(start())).unwrap();
     let client = sandbox.client();
+    // a second cluster tells which pods will print more
+    let later = Sandbox::named("showcase", kf_mcp_sandbox::Clock::manual(start())).unwrap();
+    later.advance(SignedDuration::from_mins(5));
+    let later = later.client();
     let running = ListParams::default().fields("status.phase=Running");
     let mut found = None;
     for pod in Api::<Pod>::all(client.clone()).list(&running).await.unwrap().items {
-        let pods = Api::<Pod>::namespaced(client.clone(), pod.metadata.namespace.as_deref().unwrap());
-        let name = pod.metadata.name.unwrap();
-        if pods
-            .logs(&name, &LogParams::default())
-            .await
-            .is_ok_and(|text| text.lines().count() > 5)
-        {
-            found = Some((pods, name));
+        let (name, namespace) = (pod.metadata.name.unwrap(), pod.metadata.namespace.unwrap());
+        let read = async |client: &Client| {
+            let log = Api::<Pod>::namespaced(client.clone(), &namespace)
+                .logs(&name, &LogParams::default())
+                .await;
+            log.unwrap_or_default()
+        };
+        let (now, then) = (read(&client).await, read(&later).await);
+        if now.lines().count() > 5 && then.len() > now.len() && then.starts_with(&now) {
+            found = Some((Api::<Pod>::namespaced(client.clone(), &namespace), name));
         }
     }
     let (pods, name) = found.unwrap();
@@ -291,4 +297,14 @@ async fn logs_are_read_by_their_options_and_followed() {
     let mut seen = vec![0; more.len() - all.len()];
     stream.read_exact(&mut seen).await.unwrap();
     assert_eq!(seen, more.as_bytes()[all.len()..]);
+}
+
+#[tokio::test]
+async fn the_driver_ends_with_its_sandbox() {
+    let sandbox = sandbox();
+    let driver = sandbox.spawn_driver();
+    tokio::task::yield_now().await;
+    assert!(!driver.is_finished());
+    drop(sandbox);
+    driver.await.unwrap();
 }

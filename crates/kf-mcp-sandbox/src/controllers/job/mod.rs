@@ -9,10 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::objects::{
-    Note, is_true, items, kind, later, number, old_event, owned_by, owner_uid, set_condition, suffix, time,
-};
-use super::{Action, delete, pod, quantity};
+use super::objects::{Note, is_true, items, kind, later, number, old_event, owner_uid, set_condition, time};
+use super::{Action, delete, pod};
 use crate::store::{Store, seconds, text};
 
 /// Kubernetes' default.

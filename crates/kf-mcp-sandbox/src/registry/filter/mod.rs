@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::entity::{Entity, Kind};
 use super::value::like;
 
-pub(super) use parse::parse;
+pub(in crate::registry) use parse::parse;
 
 /// A parsed condition.
 #[derive(Debug)]

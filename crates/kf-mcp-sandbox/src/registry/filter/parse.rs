@@ -24,7 +24,7 @@ const OPERATORS: [&str; 10] = ["=", "!=", "<>", ">=", "<=", ">", "<", "LIKE", "I
 const SUFFIXES: [&str; 4] = ["string_value", "int_value", "double_value", "bool_value"];
 
 /// Parses a condition; `None` for an empty one.
-pub(super) fn parse(text: &str) -> Result<Option<Filter>, Problem> {
+pub(in crate::registry) fn parse(text: &str) -> Result<Option<Filter>, Problem> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
         return Ok(None);

@@ -67,11 +67,22 @@ impl Render for Events {
     fn render(&self, text: &mut Text) {
         if !self.events.is_empty() {
             let (name, note) = (&self.name, self.note);
-            text.line(format!("{} of {} events of {name} ({note})", self.events.len(), self.total));
+            text.line(format!(
+                "{} of {} events of {name} ({note})",
+                self.events.len(),
+                self.total
+            ));
             let rows = self.events.iter().map(|row| {
                 let age = row.time.as_deref().map(|time| text.age_of(time)).unwrap_or_default();
                 let count = row.count.to_string();
-                [age, row.r#type.clone(), row.reason.clone(), row.object.clone(), count, row.message.clone()]
+                [
+                    age,
+                    row.r#type.clone(),
+                    row.reason.clone(),
+                    row.object.clone(),
+                    count,
+                    row.message.clone(),
+                ]
             });
             let rows: Vec<_> = rows.collect();
             text.table(["age", "type", "reason", "object", "count", "message"], rows);
@@ -105,7 +116,11 @@ impl Tool for GetTrainingEvents {
         };
         let events = newest_first(found);
         let total = events.len();
-        let events = events.into_iter().take(self.limit.max(1)).map(|(event, count)| row(&event, count)).collect();
+        let events = events
+            .into_iter()
+            .take(self.limit.max(1))
+            .map(|(event, count)| row(&event, count))
+            .collect();
         Ok(Events {
             name: self.name.to_string(),
             namespace,
@@ -141,7 +156,9 @@ impl GetTrainingEvents {
         let Some(cursor) = first.next else {
             return Ok((found.into_values().collect(), Vec::new()));
         };
-        let named = self.page(cx, namespace, Some(format!("involvedObject.name={}", self.name)), None).await?;
+        let named = self
+            .page(cx, namespace, Some(format!("involvedObject.name={}", self.name)), None)
+            .await?;
         found.extend(self.own(&named));
         // Without any, the third request is for the job: if it does not exist, nothing else matters.
         let mut more = true;
@@ -154,7 +171,11 @@ impl GetTrainingEvents {
         }
         let mut not_seen = Vec::new();
         if more {
-            let try_ = if self.warnings_only { "" } else { "; warnings_only=true reaches further" };
+            let try_ = if self.warnings_only {
+                ""
+            } else {
+                "; warnings_only=true reaches further"
+            };
             not_seen.push(format!("the namespace has more events than were searched{try_}"));
         }
         Ok((found.into_values().collect(), not_seen))
@@ -184,7 +205,11 @@ impl GetTrainingEvents {
         let wanted = |event: &Event| {
             is_of_job(&event.involved_object, &self.name) && (event.is_warning() || !self.warnings_only)
         };
-        events.into_iter().filter(wanted).map(|event| (event.metadata.name.clone(), event)).collect()
+        events
+            .into_iter()
+            .filter(wanted)
+            .map(|event| (event.metadata.name.clone(), event))
+            .collect()
     }
 
     /// Why there are no events; an error when there is no such job.
@@ -194,6 +219,8 @@ impl GetTrainingEvents {
         let created = created.map(|at| format!("; the job was created {} ago", text::age(at, cx.now())));
         let what = if self.warnings_only { "warnings" } else { "events" };
         let created = created.unwrap_or_default();
-        Ok(format!("no {what} are there: the cluster keeps events for one hour unless it is set up otherwise{created}"))
+        Ok(format!(
+            "no {what} are there: the cluster keeps events for one hour unless it is set up otherwise{created}"
+        ))
     }
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use kf_mcp_core::kube::resources::PODS;
 use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery};
-use kf_mcp_core::{
-    Access, Cx, ErrorCode, Namespace, Next, ObjectName, Phase, Render, Text, Tool, ToolError, ToolSpec,
-};
+use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, ObjectName, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,11 +98,18 @@ impl Render for Logs {
     fn render(&self, text: &mut Text) {
         let mut head = vec![format!("log of {}/{} step {}", self.namespace, self.name, self.step)];
         head.extend(self.pod.as_ref().map(|pod| format!("pod {pod}")));
-        head.extend(self.container.as_ref().map(|container| format!("container {container}")));
+        head.extend(
+            self.container
+                .as_ref()
+                .map(|container| format!("container {container}")),
+        );
         head.extend(self.state.clone());
         head.extend(self.restarts.filter(|n| *n > 0).map(|n| format!("{n} restarts")));
         head.extend(self.previous.then(|| "run before the last restart".to_owned()));
-        head.extend(self.searched.map(|n| format!("{} of {n} lines match", self.lines.len())));
+        head.extend(
+            self.searched
+                .map(|n| format!("{} of {n} lines match", self.lines.len())),
+        );
         text.line(format!("{} ({})", head.join(", "), self.note));
         for line in &self.lines {
             text.line(line);
@@ -136,8 +141,12 @@ impl Tool for GetTrainingLogs {
         let pattern = self.pattern.as_deref().map(pattern).transpose()?;
         let asked = format!("read the log of training job `{}`, step `{}`", self.name, self.step);
         let late = |_| {
-            ToolError::new(ErrorCode::Timeout, asked.clone(), format!("no answer within {} s", READ.as_secs()))
-                .fix("ask for less with tail_lines or since_seconds, or try again")
+            ToolError::new(
+                ErrorCode::Timeout,
+                asked.clone(),
+                format!("no answer within {} s", READ.as_secs()),
+            )
+            .fix("ask for less with tail_lines or since_seconds, or try again")
         };
         let begun = Instant::now();
         let found = timeout(READ, self.find(cx)).await.map_err(late)??;
@@ -150,10 +159,13 @@ impl Tool for GetTrainingLogs {
             self.follow_log(cx, &place, &mut tail, &mut logs).await?;
         } else {
             if self.follow {
-                logs.hints.push("not followed: there is no run at the moment that could print more".into());
+                logs.hints
+                    .push("not followed: there is no run at the moment that could print more".into());
             }
             let rest = READ.saturating_sub(begun.elapsed());
-            timeout(rest, self.read_log(cx, &place, &mut tail, &mut logs)).await.map_err(late)??;
+            timeout(rest, self.read_log(cx, &place, &mut tail, &mut logs))
+                .await
+                .map_err(late)??;
         }
         self.finish(&place, tail, pattern.as_ref(), &mut logs);
         Ok(logs)
@@ -192,12 +204,18 @@ impl GetTrainingLogs {
         let pods = self.pods(cx, &namespace).await?;
         if pods.is_empty() {
             logs.why = Some(why::no_pods(cx, &namespace, &self.name).await?);
-            logs.hints.push("get_training_events tells what happened in the last hour".into());
+            logs.hints
+                .push("get_training_events tells what happened in the last hour".into());
             return Ok(Found::Nothing(logs));
         }
         let steps = steps(&pods);
         let Some(pod) = steps.get(&self.step) else {
-            logs.why = Some(why::no_step(&self.name, &self.step, &steps, index_of("node-0", &pods).is_none())?);
+            logs.why = Some(why::no_step(
+                &self.name,
+                &self.step,
+                &steps,
+                index_of("node-0", &pods).is_none(),
+            )?);
             return Ok(Found::Nothing(logs));
         };
         let container = pod.container();
@@ -227,7 +245,11 @@ impl GetTrainingLogs {
 
     /// The pods of the job: one page, and the step's own when it is not among them.
     async fn pods(&self, cx: &Cx, namespace: &str) -> Result<Vec<Pod>, ToolError> {
-        let query = |labels: String| ListQuery { labels: Some(labels), limit: Some(500), ..ListQuery::default() };
+        let query = |labels: String| ListQuery {
+            labels: Some(labels),
+            limit: Some(500),
+            ..ListQuery::default()
+        };
         let job = format!("{JOB}={}", self.name);
         let page = cx.kube().list(&PODS, Some(namespace), &query(job.clone())).await?;
         let (mut pods, _) = page.decode::<Pod>();
@@ -235,7 +257,10 @@ impl GetTrainingLogs {
             && !steps(&pods).contains_key(&self.step)
             && let Some(index) = index_of(&self.step, &pods)
         {
-            let page = cx.kube().list(&PODS, Some(namespace), &query(format!("{job},{INDEX}={index}"))).await?;
+            let page = cx
+                .kube()
+                .list(&PODS, Some(namespace), &query(format!("{job},{INDEX}={index}")))
+                .await?;
             pods.extend(page.decode::<Pod>().0);
         }
         Ok(pods)
@@ -243,7 +268,11 @@ impl GetTrainingLogs {
 
     /// What to ask for: one line more than is answered tells whether there are more.
     fn query(&self, place: &Place, previous: bool) -> LogQuery {
-        let lines = if self.pattern.is_some() { MOST } else { self.tail_lines.clamp(1, MOST) };
+        let lines = if self.pattern.is_some() {
+            MOST
+        } else {
+            self.tail_lines.clamp(1, MOST)
+        };
         LogQuery {
             container: place.container.clone(),
             tail_lines: i64::try_from(lines + 1).ok(),
@@ -262,7 +291,8 @@ impl GetTrainingLogs {
         let mut answer = read(logs.previous).await;
         if logs.previous && answer.as_ref().is_err_and(|error| error.code() == 400) {
             logs.previous = false;
-            logs.hints.push("the node has no log of a run before the last restart: this is the current one".into());
+            logs.hints
+                .push("the node has no log of a run before the last restart: this is the current one".into());
             answer = read(false).await;
         } else if place.run == Run::PreviousIfEmpty
             && answer.as_ref().is_ok_and(|log| log.lines.is_empty())
@@ -303,10 +333,17 @@ impl GetTrainingLogs {
         };
         logs.hints.push(match end {
             End::Cancelled => {
-                return Err(ToolError::new(ErrorCode::Cancelled, "follow the log", "the call was cancelled"));
+                return Err(ToolError::new(
+                    ErrorCode::Cancelled,
+                    "follow the log",
+                    "the call was cancelled",
+                ));
             }
             End::Stopped => "the log has ended: the container has stopped".into(),
-            End::TimeOver => format!("followed for {} s: call again with follow=true to go on", FOLLOW.as_secs()),
+            End::TimeOver => format!(
+                "followed for {} s: call again with follow=true to go on",
+                FOLLOW.as_secs()
+            ),
             End::Broke(reason) => format!("the log broke off: {}", outside(&reason)),
         });
         Ok(())
@@ -325,9 +362,11 @@ impl GetTrainingLogs {
             });
         }
         if logs.previous && self.previous.is_none() {
-            logs.hints.push("previous=true was chosen, because the container was just restarted or waits for it".into());
+            logs.hints
+                .push("previous=true was chosen, because the container was just restarted or waits for it".into());
         } else if !logs.previous && place.restarted {
-            logs.hints.push("previous=true shows the run before the last restart".into());
+            logs.hints
+                .push("previous=true shows the run before the last restart".into());
         }
         logs.lines = tail.into_lines();
     }
@@ -335,12 +374,12 @@ impl GetTrainingLogs {
 
 fn truncated(dropped: Dropped, filtered: bool, searched: usize, asked: usize) -> Option<String> {
     match dropped {
-        Dropped::Size => {
-            Some("older lines do not fit into one answer: search them with pattern".into())
-        }
+        Dropped::Size => Some("older lines do not fit into one answer: search them with pattern".into()),
         Dropped::Lines if asked < MOST => {
             let what = if filtered { "matches" } else { "lines" };
-            Some(format!("older {what} were left out: raise tail_lines (now {asked}, at most {MOST})"))
+            Some(format!(
+                "older {what} were left out: raise tail_lines (now {asked}, at most {MOST})"
+            ))
         }
         Dropped::Lines => Some("older lines were left out: search them with pattern".into()),
         Dropped::Nothing if filtered && searched > MOST => Some(format!("only the last {MOST} lines were searched")),

@@ -38,13 +38,18 @@ impl Job {
         let holds = |kind: &str| conditions.iter().find(|c| c.kind == kind && c.is_true());
         if let Some(end) = holds("Failed").or_else(|| holds("Complete")) {
             let said = outside(&format!("{}: {}", end.reason, end.message));
-            return format!("the job is {} ({said}) and its pods are gone, and their logs with them", end.kind);
+            return format!(
+                "the job is {} ({said}) and its pods are gone, and their logs with them",
+                end.kind
+            );
         }
         if self.spec.suspend == Some(true) || holds("Suspended").is_some() {
             return "the job is suspended: suspending deletes its pods and their logs, and it gets new ones when it is resumed".into();
         }
         let age = self.metadata.creation_timestamp.map(|at| text::age(at, now));
-        let age = age.map(|age| format!(" (the job was created {age} ago)")).unwrap_or_default();
+        let age = age
+            .map(|age| format!(" (the job was created {age} ago)"))
+            .unwrap_or_default();
         format!("the job has no pods yet{age}")
     }
 }
@@ -73,24 +78,28 @@ pub(super) async fn no_pods(cx: &Cx, namespace: &str, name: &str) -> Result<Stri
 const MOST: usize = 20;
 
 /// Why a job has not this step: it comes later, else it is an error with the steps that there are.
-pub(super) fn no_step(
-    name: &str,
-    step: &str,
-    steps: &BTreeMap<String, &Pod>,
-    mpi: bool,
-) -> Result<String, ToolError> {
-    let mut told: Vec<String> =
-        steps.iter().take(MOST).map(|(step, pod)| format!("{step} ({})", pod.phrase())).collect();
+pub(super) fn no_step(name: &str, step: &str, steps: &BTreeMap<String, &Pod>, mpi: bool) -> Result<String, ToolError> {
+    let mut told: Vec<String> = steps
+        .iter()
+        .take(MOST)
+        .map(|(step, pod)| format!("{step} ({})", pod.phrase()))
+        .collect();
     if steps.len() > MOST {
         told.push(format!("… {} in all", steps.len()));
     }
     let told = told.join(", ");
-    let is_node = step.strip_prefix("node-").is_some_and(|rank| rank.parse::<u32>().is_ok());
+    let is_node = step
+        .strip_prefix("node-")
+        .is_some_and(|rank| rank.parse::<u32>().is_ok());
     if is_node && !steps.keys().any(|step| step.starts_with("node-")) {
-        return Ok(format!("the nodes have not started: they come after the initializers. Steps so far: {told}"));
+        return Ok(format!(
+            "the nodes have not started: they come after the initializers. Steps so far: {told}"
+        ));
     }
     if mpi && step == "node-0" {
-        return Ok(format!("the launcher has not started: it comes after the other nodes. Steps so far: {told}"));
+        return Ok(format!(
+            "the launcher has not started: it comes after the other nodes. Steps so far: {told}"
+        ));
     }
     let asked = format!("find step `{step}` of training job `{name}`");
     Err(ToolError::new(ErrorCode::NotFound, asked, "the job has no such step").fix(format!("steps: {told}")))
@@ -114,8 +123,14 @@ pub(super) async fn with_event(cx: &Cx, namespace: &str, pod: &str, reason: Stri
     if reason.contains(&said) {
         return reason;
     }
-    let when = event.time().map(|at| format!(", {} ago", text::age(at, cx.now()))).unwrap_or_default();
-    format!("{reason}; event {} ({count} times{when}): {said}", outside(&event.reason))
+    let when = event
+        .time()
+        .map(|at| format!(", {} ago", text::age(at, cx.now())))
+        .unwrap_or_default();
+    format!(
+        "{reason}; event {} ({count} times{when}): {said}",
+        outside(&event.reason)
+    )
 }
 
 #[cfg(test)]
@@ -128,9 +143,18 @@ mod tests {
     fn a_job_without_pods_says_why() {
         let now = "2026-01-01T00:00:30Z".parse().unwrap();
         for (job, why) in [
-            (json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}), "no pods yet (the job was created 30s ago)"),
-            (json!({"spec": {"suspend": true}, "status": {"conditions": null}}), "is suspended"),
-            (json!({"status": {"conditions": [{"type": "Suspended", "status": "False"}]}}), "no pods yet"),
+            (
+                json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}),
+                "no pods yet (the job was created 30s ago)",
+            ),
+            (
+                json!({"spec": {"suspend": true}, "status": {"conditions": null}}),
+                "is suspended",
+            ),
+            (
+                json!({"status": {"conditions": [{"type": "Suspended", "status": "False"}]}}),
+                "no pods yet",
+            ),
             (
                 json!({"spec": {"suspend": true}, "status": {"conditions": [
                     {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too late"}]}}),
@@ -145,13 +169,29 @@ mod tests {
     #[test]
     fn a_step_that_comes_later_is_told_from_one_that_never_will() {
         let pod: Pod = serde_json::from_value(json!({"status": {"phase": "Running"}})).unwrap();
-        let steps = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), &pod)).collect::<BTreeMap<_, _>>();
+        let steps = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| ((*name).to_owned(), &pod))
+                .collect::<BTreeMap<_, _>>()
+        };
         let initializing = steps(&["dataset-initializer"]);
-        assert!(no_step("j", "node-0", &initializing, false).unwrap().ends_with("so far: dataset-initializer (Running)"));
-        assert!(no_step("j", "node-0", &steps(&["node-1"]), true).unwrap().starts_with("the launcher"));
+        assert!(
+            no_step("j", "node-0", &initializing, false)
+                .unwrap()
+                .ends_with("so far: dataset-initializer (Running)")
+        );
+        assert!(
+            no_step("j", "node-0", &steps(&["node-1"]), true)
+                .unwrap()
+                .starts_with("the launcher")
+        );
         for (step, mpi) in [("node-9", true), ("node-x", false), ("model-initializer", false)] {
             let error = no_step("j", step, &steps(&["node-0", "node-1"]), mpi).unwrap_err();
-            assert_eq!((error.code, error.fix.as_str()), (ErrorCode::NotFound, "steps: node-0 (Running), node-1 (Running)"));
+            assert_eq!(
+                (error.code, error.fix.as_str()),
+                (ErrorCode::NotFound, "steps: node-0 (Running), node-1 (Running)")
+            );
         }
     }
 }

@@ -71,7 +71,12 @@ impl Render for Compatibility {
         text.fact("compatible", if self.compatible { "yes" } else { "no" });
         let rows = self.checks.iter().map(|check| {
             let ok = if check.ok { "ok" } else { "NO" };
-            [check.name.clone(), ok.to_owned(), check.needed.clone(), check.found.clone()]
+            [
+                check.name.clone(),
+                ok.to_owned(),
+                check.needed.clone(),
+                check.found.clone(),
+            ]
         });
         text.table(["check", "ok", "needed", "found"], rows);
         let mut fixes: Vec<&str> = self.checks.iter().filter_map(|check| check.fix.as_deref()).collect();
@@ -92,7 +97,9 @@ impl Tool for CheckCompatibility {
     type Output = Compatibility;
     const SPEC: ToolSpec = ToolSpec::read("check_compatibility", Phase::Planning)
         .access(&[
-            Access::new("apiextensions.k8s.io", "customresourcedefinitions", &["get"]).cluster().degrades(),
+            Access::new("apiextensions.k8s.io", "customresourcedefinitions", &["get"])
+                .cluster()
+                .degrades(),
             Access::new("", "configmaps", &["get"]).degrades(),
             Access::new("trainer.kubeflow.org", "trainjobs", &["list"]).degrades(),
         ])
@@ -104,7 +111,10 @@ impl Tool for CheckCompatibility {
     async fn run(self, cx: &Cx) -> Result<Compatibility, ToolError> {
         let kinds = futures::future::join_all(KINDS.map(|(name, _)| cx.kube().get::<Crd>(&CRDS, None, name)));
         let (version, kinds, told) = futures::join!(cx.kube().version(), kinds, told_version(cx));
-        let mut seen = Seen { told, ..Seen::default() };
+        let mut seen = Seen {
+            told,
+            ..Seen::default()
+        };
         match version {
             Ok(version) => seen.kubernetes = version.get("gitVersion").and_then(Value::as_str).map(outside),
             // An API server that hides its version is there all the same.
@@ -118,7 +128,10 @@ impl Tool for CheckCompatibility {
                 Err(error) if error.is_not_found() => Kind::Missing,
                 Err(error) => return Err(error.into()),
                 Ok(crd) => {
-                    seen.patches = crd.has("runtimePatches").filter(|_| *name == KINDS[0].0).or(seen.patches);
+                    seen.patches = crd
+                        .has("runtimePatches")
+                        .filter(|_| *name == KINDS[0].0)
+                        .or(seen.patches);
                     crd.serves(version)
                 }
             };
@@ -167,7 +180,9 @@ struct Object<T> {
 
 impl<T> Default for Object<T> {
     fn default() -> Self {
-        Self { properties: BTreeMap::new() }
+        Self {
+            properties: BTreeMap::new(),
+        }
     }
 }
 
@@ -175,12 +190,24 @@ impl Crd {
     fn serves(&self, version: &str) -> Kind {
         let served = self.spec.versions.iter().filter(|v| v.served);
         let served: Vec<String> = served.map(|v| v.name.clone()).collect();
-        if served.iter().any(|name| name == version) { Kind::Served } else { Kind::Other(served.join(", ")) }
+        if served.iter().any(|name| name == version) {
+            Kind::Served
+        } else {
+            Kind::Other(served.join(", "))
+        }
     }
 
     /// Whether the spec of the kind has a field, as far as its schema says.
     fn has(&self, field: &str) -> Option<bool> {
-        let spec = self.spec.versions.iter().find(|v| v.served)?.schema.root.properties.get("spec")?;
+        let spec = self
+            .spec
+            .versions
+            .iter()
+            .find(|v| v.served)?
+            .schema
+            .root
+            .properties
+            .get("spec")?;
         (!spec.properties.is_empty()).then(|| spec.properties.contains_key(field))
     }
 }
@@ -199,7 +226,10 @@ enum Kind {
 /// Whether training jobs are served, for a caller that may not read definitions: a list of one tells.
 async fn served(cx: &Cx) -> Result<Kind, ToolError> {
     let namespace = cx.namespace(None).await?;
-    let query = ListQuery { limit: Some(1), ..ListQuery::default() };
+    let query = ListQuery {
+        limit: Some(1),
+        ..ListQuery::default()
+    };
     match cx.kube().list(&TRAIN_JOBS, Some(&namespace), &query).await {
         Ok(_) => Ok(Kind::Served),
         Err(error) if error.is_not_served() => Ok(Kind::Missing),
@@ -217,8 +247,10 @@ struct ConfigMap {
 /// The version that Trainer tells everyone (since 2.2).
 async fn told_version(cx: &Cx) -> Option<String> {
     for namespace in SYSTEM_NAMESPACES {
-        let read: Result<ConfigMap, KubeError> =
-            cx.kube().get(&CONFIG_MAPS, Some(namespace), "kubeflow-trainer-public").await;
+        let read: Result<ConfigMap, KubeError> = cx
+            .kube()
+            .get(&CONFIG_MAPS, Some(namespace), "kubeflow-trainer-public")
+            .await;
         if let Ok(map) = read
             && let Some(version) = map.data.get("kubeflow_trainer_version")
         {
@@ -274,7 +306,11 @@ impl Seen {
             None => {}
         }
         let old = self.patches == Some(false)
-            || self.patches.is_none() && trainer.as_deref().and_then(release).is_some_and(|found| found < PATCHES);
+            || self.patches.is_none()
+                && trainer
+                    .as_deref()
+                    .and_then(release)
+                    .is_some_and(|found| found < PATCHES);
         if old {
             warnings.push(
                 "Kubeflow Trainer is older than 2.2: it knows no runtimePatches (node selectors, tolerations, volumes for one \
@@ -298,7 +334,8 @@ impl Seen {
 
 const UPGRADE: &str = "upgrade Kubeflow Trainer: helm upgrade kubeflow-trainer \
                        oci://ghcr.io/kubeflow/charts/kubeflow-trainer -n kubeflow-system";
-const RIGHTS: &str = "ask an administrator of the cluster for a RoleBinding to the ClusterRole kubeflow-trainer-edit in your namespace";
+const RIGHTS: &str =
+    "ask an administrator of the cluster for a RoleBinding to the ClusterRole kubeflow-trainer-edit in your namespace";
 
 /// The version by what the kinds can do, for a Trainer that does not tell its own.
 fn inferred(installed: bool, patches: Option<bool>) -> Option<String> {

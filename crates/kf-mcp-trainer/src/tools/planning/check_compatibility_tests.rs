@@ -37,7 +37,11 @@ fn a_complete_cluster_is_compatible() {
     assert!(answer.compatible && answer.warnings.is_empty() && answer.not_seen.is_empty());
     assert_eq!(answer.checks.len(), 6);
     assert!(answer.checks.iter().all(|check| check.fix.is_none()));
-    let own_build = Seen { told: Some("dev".into()), ..seen(ALL) }.judge();
+    let own_build = Seen {
+        told: Some("dev".into()),
+        ..seen(ALL)
+    }
+    .judge();
     assert!(own_build.compatible);
 }
 
@@ -47,16 +51,27 @@ fn what_is_missing_or_old_comes_with_its_fix() {
         let answer = seen.judge();
         assert!(!answer.compatible);
         let checks = answer.checks.into_iter().filter(|check| !check.ok);
-        checks.map(|check| (check.name, check.fix.unwrap_or_default())).collect()
+        checks
+            .map(|check| (check.name, check.fix.unwrap_or_default()))
+            .collect()
     };
     let bare = Seen {
         told: None,
         patches: None,
         ..seen([Kind::Missing, Kind::Missing, Kind::Missing, Kind::Missing])
     };
-    assert_eq!(failed(bare), KINDS.map(|(name, _)| (name.to_owned(), INSTALL.to_owned())));
-    let old = Seen { kubernetes: Some("v1.30.9".into()), ..seen(ALL) };
-    assert_eq!(failed(old), [("Kubernetes".to_owned(), "upgrade the cluster".to_owned())]);
+    assert_eq!(
+        failed(bare),
+        KINDS.map(|(name, _)| (name.to_owned(), INSTALL.to_owned()))
+    );
+    let old = Seen {
+        kubernetes: Some("v1.30.9".into()),
+        ..seen(ALL)
+    };
+    assert_eq!(
+        failed(old),
+        [("Kubernetes".to_owned(), "upgrade the cluster".to_owned())]
+    );
     let other = seen([Kind::Other("v1".into()), Kind::Served, Kind::Served, Kind::Served]);
     assert_eq!(failed(other)[0].1, UPGRADE);
     let no_rights = seen([Kind::Unknown, Kind::Unknown, Kind::Unknown, Kind::Unknown]);
@@ -65,12 +80,33 @@ fn what_is_missing_or_old_comes_with_its_fix() {
 
 #[test]
 fn an_old_trainer_is_a_warning_and_its_version_is_inferred() {
-    let old = Seen { told: None, patches: Some(false), ..seen(ALL) }.judge();
-    assert_eq!((old.compatible, old.versions.trainer.as_deref(), old.warnings.len()), (true, Some("2.0 or 2.1"), 1));
-    let told = Seen { told: Some("v2.1.0".into()), patches: None, ..seen(ALL) }.judge();
+    let old = Seen {
+        told: None,
+        patches: Some(false),
+        ..seen(ALL)
+    }
+    .judge();
+    assert_eq!(
+        (old.compatible, old.versions.trainer.as_deref(), old.warnings.len()),
+        (true, Some("2.0 or 2.1"), 1)
+    );
+    let told = Seen {
+        told: Some("v2.1.0".into()),
+        patches: None,
+        ..seen(ALL)
+    }
+    .judge();
     assert_eq!(told.warnings.len(), 1);
-    let silent = Seen { told: None, patches: Some(true), ..seen(ALL) }.judge();
-    assert_eq!((silent.versions.trainer.as_deref(), silent.warnings.len()), (Some("2.2 or later"), 0));
+    let silent = Seen {
+        told: None,
+        patches: Some(true),
+        ..seen(ALL)
+    }
+    .judge();
+    assert_eq!(
+        (silent.versions.trainer.as_deref(), silent.warnings.len()),
+        (Some("2.2 or later"), 0)
+    );
 }
 
 #[test]
@@ -87,8 +123,18 @@ fn definitions_say_what_is_served_and_which_fields_there_are() {
             "spec": {"properties": {"runtimePatches": {"type": "array"}, "suspend": {"type": "boolean"}}}}}}},
         {"name": "v1", "served": false}]}}))
     .unwrap();
-    assert_eq!((crd.serves("v1alpha1"), crd.serves("v1")), (Kind::Served, Kind::Other("v1alpha1".into())));
-    assert_eq!((crd.has("runtimePatches"), crd.has("podSpecOverrides")), (Some(true), Some(false)));
-    let bare: Crd = serde_json::from_value(json!({"spec": {"versions": [{"name": "v1alpha1", "served": true}]}})).unwrap();
-    assert_eq!((bare.serves("v1alpha1"), bare.has("runtimePatches")), (Kind::Served, None));
+    assert_eq!(
+        (crd.serves("v1alpha1"), crd.serves("v1")),
+        (Kind::Served, Kind::Other("v1alpha1".into()))
+    );
+    assert_eq!(
+        (crd.has("runtimePatches"), crd.has("podSpecOverrides")),
+        (Some(true), Some(false))
+    );
+    let bare: Crd =
+        serde_json::from_value(json!({"spec": {"versions": [{"name": "v1alpha1", "served": true}]}})).unwrap();
+    assert_eq!(
+        (bare.serves("v1alpha1"), bare.has("runtimePatches")),
+        (Kind::Served, None)
+    );
 }

@@ -107,13 +107,27 @@ impl Render for Resources {
                         a.taints.join(","),
                     ]
                 });
-                text.table(["accelerator", "product", "nodes", "total", "free", "free_on_one_node", "taints"], rows);
+                text.table(
+                    [
+                        "accelerator",
+                        "product",
+                        "nodes",
+                        "total",
+                        "free",
+                        "free_on_one_node",
+                        "taints",
+                    ],
+                    rows,
+                );
             }
             for (resource, count) in &self.waiting {
                 text.fact("waiting", format!("pods without a node ask for {count} {resource}"));
             }
             for (name, amount) in [("cpu", &self.cpu), ("memory", &self.memory)] {
-                text.fact(name, amount.as_ref().map(|amount| amount.shown.as_str()).unwrap_or_default());
+                text.fact(
+                    name,
+                    amount.as_ref().map(|amount| amount.shown.as_str()).unwrap_or_default(),
+                );
             }
             for (taint, count) in &self.taints {
                 text.fact("taint", format!("{taint} on {count} nodes"));
@@ -123,8 +137,16 @@ impl Render for Resources {
             }
         }
         for quota in &self.quotas {
-            let Quota { name, resource, used, hard } = quota;
-            text.fact("quota", format!("{}/{name} {resource}: {used} of {hard} used", self.namespace));
+            let Quota {
+                name,
+                resource,
+                used,
+                hard,
+            } = quota;
+            text.fact(
+                "quota",
+                format!("{}/{name} {resource}: {used} of {hard} used", self.namespace),
+            );
         }
         for note in &self.not_seen {
             text.fact("not seen", note);
@@ -148,7 +170,10 @@ impl Tool for GetClusterResources {
     async fn run(self, cx: &Cx) -> Result<Resources, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
         let (nodes, load, quotas) = futures::join!(nodes(cx), load(cx), quotas(cx, &namespace));
-        let mut resources = Resources { namespace, ..Resources::default() };
+        let mut resources = Resources {
+            namespace,
+            ..Resources::default()
+        };
         let no_quotas = match quotas {
             Ok(quotas) => {
                 resources.quotas = quotas;
@@ -171,12 +196,16 @@ impl Tool for GetClusterResources {
                         Some(load)
                     }
                     Err(error) => {
-                        resources.not_seen.push(format!("what pods use, and so what is free: {}", said(error)));
+                        resources
+                            .not_seen
+                            .push(format!("what pods use, and so what is free: {}", said(error)));
                         None
                     }
                 };
                 if more {
-                    resources.not_seen.push(format!("nodes beyond the first {}", PAGES * NODE_PAGE as usize));
+                    resources
+                        .not_seen
+                        .push(format!("nodes beyond the first {}", PAGES * NODE_PAGE as usize));
                 }
                 resources.count(capacity(&nodes, load.as_ref()), nodes.len());
             }
@@ -206,10 +235,19 @@ impl Resources {
     fn count(&mut self, sums: Capacity, total: usize) {
         let left_out = sums.closed.len().saturating_sub(CLOSED);
         if left_out > 0 {
-            self.not_seen.push(format!("the names of {left_out} more nodes that take no pods"));
+            self.not_seen
+                .push(format!("the names of {left_out} more nodes that take no pods"));
         }
-        let excluded = sums.closed.into_iter().take(CLOSED).map(|(node, why)| Excluded { node, why });
-        self.nodes = Some(Nodes { total, open: sums.open_nodes, excluded: excluded.collect() });
+        let excluded = sums
+            .closed
+            .into_iter()
+            .take(CLOSED)
+            .map(|(node, why)| Excluded { node, why });
+        self.nodes = Some(Nodes {
+            total,
+            open: sums.open_nodes,
+            excluded: excluded.collect(),
+        });
         self.accelerators = sums.accelerators;
         self.waiting = sums.waiting;
         self.taints = sums.taints;
@@ -220,7 +258,12 @@ impl Resources {
 
 fn amount(total: &Total, exact: impl Fn(Quantity) -> String, shown: impl Fn(Quantity) -> String) -> Amount {
     let free = match (total.free, total.largest_free_block) {
-        (Some(free), Some(block)) => format!("{} free of {}, {} on one node", shown(free), shown(total.allocatable), shown(block)),
+        (Some(free), Some(block)) => format!(
+            "{} free of {}, {} on one node",
+            shown(free),
+            shown(total.allocatable),
+            shown(block)
+        ),
         _ => format!("{} in all", shown(total.allocatable)),
     };
     Amount {
@@ -234,7 +277,10 @@ fn amount(total: &Total, exact: impl Fn(Quantity) -> String, shown: impl Fn(Quan
 /// All nodes, and whether there are more than were read.
 async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
     let mut nodes = Vec::new();
-    let mut query = ListQuery { limit: Some(NODE_PAGE), ..ListQuery::default() };
+    let mut query = ListQuery {
+        limit: Some(NODE_PAGE),
+        ..ListQuery::default()
+    };
     for _ in 0..PAGES {
         let page = cx.kube().list(&NODES, None, &query).await?;
         nodes.extend(page.decode::<Node>().0);
@@ -257,7 +303,11 @@ async fn load(cx: &Cx) -> Result<(Load, bool), KubeError> {
     };
     for _ in 0..PAGES {
         let page = cx.kube().list(&PODS, None, &query).await?;
-        for pod in page.items.iter().filter_map(|item| serde_json::from_str::<PodLoad>(item.get()).ok()) {
+        for pod in page
+            .items
+            .iter()
+            .filter_map(|item| serde_json::from_str::<PodLoad>(item.get()).ok())
+        {
             load.add(&pod);
         }
         query.cursor = page.next;
@@ -286,7 +336,10 @@ struct QuotaStatus {
 
 /// The quotas of a namespace, one row for each resource.
 async fn quotas(cx: &Cx, namespace: &str) -> Result<Vec<Quota>, KubeError> {
-    let query = ListQuery { limit: Some(100), ..ListQuery::default() };
+    let query = ListQuery {
+        limit: Some(100),
+        ..ListQuery::default()
+    };
     let page = cx.kube().list(&QUOTAS, Some(namespace), &query).await?;
     let rows = page.decode::<ResourceQuota>().0.into_iter().flat_map(|quota| {
         let QuotaStatus { hard, mut used } = quota.status;
