@@ -5,8 +5,6 @@
 
 use kf_mcp_core::ClientModule;
 
-#[cfg(test)]
-mod adhoc;
 mod api;
 mod best;
 mod outline;

@@ -51,11 +51,10 @@ pub(crate) fn of(experiment: &Experiment) -> Told {
     if let Some(end) = holds("Failed") {
         return told(Status::Failed, None, end);
     }
-    if let Some(running) = holds("Running") {
+    if holds("Running").is_some() {
         // Between two trials nothing runs, and the algorithm owes the next parameters.
         let budget = experiment.budget.max.is_none_or(|max| counts.done() < max);
-        let idle = counts.running + counts.pending == 0 && budget;
-        return told(Status::Running, idle.then_some("WaitingForSuggestions"), running);
+        return going(Status::Running, counts.running + counts.pending == 0 && budget);
     }
     if let Some(restarting) = restarting {
         // Katib never takes this condition back, so it says something only until the experiment runs again.
@@ -66,15 +65,20 @@ pub(crate) fn of(experiment: &Experiment) -> Told {
         };
         return told(status, Some("Restarting"), restarting);
     }
-    let waiting = (counts.trials == 0).then_some("WaitingForSuggestions");
-    match holds("Created") {
-        Some(created) => told(Status::Created, waiting, created),
-        // Katib has not looked at it: no conditions at all.
-        None => Told {
-            status: Status::Created,
-            detail: None,
-            reason: String::new(),
-            message: String::new(),
+    // Without any condition Katib has not looked at it yet.
+    going(Status::Created, counts.trials == 0 && holds("Created").is_some())
+}
+
+/// An experiment on its way: Katib's own condition says nothing more than the status.
+fn going(status: Status, waits: bool) -> Told {
+    Told {
+        status,
+        detail: waits.then_some("WaitingForSuggestions"),
+        reason: String::new(),
+        message: if waits {
+            "no trial runs: the algorithm has not suggested the next parameters".into()
+        } else {
+            String::new()
         },
     }
 }

@@ -105,15 +105,9 @@ impl Server {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         hosts.push(addr.ip().to_string());
         hosts.extend(options.allowed_hosts.iter().cloned());
-        let mut origins: Vec<String> = [
-            "http://localhost:*",
-            "http://127.0.0.1:*",
-            "http://[::1]:*",
-            "http://localhost",
-            "http://127.0.0.1",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut origins: Vec<String> = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
+            .map(str::to_owned)
+            .to_vec();
         origins.extend(options.allowed_origins.iter().cloned());
         let config = StreamableHttpServerConfig::default()
             .with_json_response(true)

@@ -55,6 +55,8 @@ pub(crate) async fn follow(
                             due = due.or_else(|| Some(Instant::now() + GATHER));
                         }
                     }
+                    // A log that never pauses must not keep the clock and the cancellation from being seen.
+                    tokio::task::yield_now().await;
                 }
             }
         }

@@ -11,8 +11,11 @@ mod devices;
 mod events;
 mod follow;
 mod loglines;
+mod manifest;
 mod pods;
 mod quantity;
+mod reason;
+mod runtimes;
 mod tools;
 
 /// The module for `--clients trainer`.

@@ -25,8 +25,9 @@ pub(crate) struct Pod {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct PodSpec {
+    pub(crate) node_name: String,
     #[serde(deserialize_with = "null_is_empty")]
     pub(crate) containers: Vec<Named>,
     #[serde(deserialize_with = "null_is_empty")]
@@ -44,6 +45,7 @@ pub(crate) struct Named {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct PodStatus {
     pub(crate) phase: String,
+    pub(crate) start_time: Option<Timestamp>,
     pub(crate) reason: String,
     pub(crate) message: String,
     #[serde(deserialize_with = "null_is_empty")]

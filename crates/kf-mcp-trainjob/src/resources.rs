@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -96,7 +97,7 @@ fn is_device(name: &str) -> bool {
 }
 
 /// The accelerators of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Devices {
     /// The resource, for example `nvidia.com/gpu`.
     pub resource: String,

@@ -116,6 +116,8 @@ pub struct ReplicatedJob {
     pub depends_on: Vec<String>,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// Names of the volumes of its pods.
+    pub volumes: Vec<String>,
 }
 
 impl ReplicatedJob {
@@ -249,6 +251,9 @@ fn part(value: &Value) -> ReplicatedJob {
             .collect(),
         containers: items(value, "/template/spec/template/spec/containers")
             .map(container)
+            .collect(),
+        volumes: items(value, "/template/spec/template/spec/volumes")
+            .map(|volume| text(volume, "/name").to_owned())
             .collect(),
     }
 }

@@ -1,4 +1,5 @@
 //! The bodies that we build say the same as those of the official SDK, for the same wishes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 use std::collections::BTreeMap;
 

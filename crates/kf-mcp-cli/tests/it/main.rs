@@ -1,5 +1,11 @@
 //! The built binary, as a person and as an MCP client meet it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so by ending"
+)]
+
 mod command_line;
 mod http;
 mod no_cluster;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use kube::core::subresource::LogParams;
 
@@ -99,9 +99,12 @@ impl Kube {
         let asked = asked(namespace, pod);
         let body = self.open_log(&asked, namespace, pod, query, true).await?;
         let mut lines = Lines::default();
-        Ok(body.into_data_stream().map(move |chunk| match chunk {
-            Ok(chunk) => Ok(lines.push(&chunk)),
-            Err(error) => Err(error.to_string()),
+        // The end of the body is an item too: a container may end without a newline, and its last words count.
+        let chunks = body.into_data_stream().map(Some).chain(stream::iter([None]));
+        Ok(chunks.map(move |chunk| match chunk {
+            Some(Ok(chunk)) => Ok(lines.push(&chunk)),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Ok(std::mem::take(&mut lines).finish().into_iter().collect()),
         }))
     }
 

@@ -301,8 +301,6 @@ mod tests {
             text.finish(),
             "Katib Experiment a/tune\n\
              status: Running\n\
-             reason: ExperimentRunning\n\
-             message: Experiment is running\n\
              objective: maximize accuracy (max), goal 0.99\n\
              algorithm: tpe n_EI_candidates=24\n\
              parameter lr double 0.01..0.1 logUniform\n\

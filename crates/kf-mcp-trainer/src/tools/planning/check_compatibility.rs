@@ -123,9 +123,9 @@ impl Tool for CheckCompatibility {
         }
         for ((name, version), kind) in KINDS.iter().zip(kinds) {
             let kind = match kind {
-                Err(error) if error.is_forbidden() && *name == KINDS[0].0 => served(cx).await?,
-                Err(error) if error.is_forbidden() => Kind::Unknown,
                 Err(error) if error.is_not_found() => Kind::Missing,
+                Err(error) if hidden(&error) && *name == KINDS[0].0 => served(cx).await?,
+                Err(error) if hidden(&error) => Kind::Unknown,
                 Err(error) => return Err(error.into()),
                 Ok(crd) => {
                     seen.patches = crd
@@ -221,6 +221,11 @@ enum Kind {
     Missing,
     /// The caller may not see.
     Unknown,
+}
+
+/// Whether definitions cannot be read at all, by this caller or from this server.
+fn hidden(error: &KubeError) -> bool {
+    error.is_forbidden() || error.is_not_served()
 }
 
 /// Whether training jobs are served, for a caller that may not read definitions: a list of one tells.

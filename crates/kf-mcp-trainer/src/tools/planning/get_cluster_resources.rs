@@ -47,7 +47,9 @@ pub(crate) struct Resources {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     taints: BTreeMap<String, usize>,
     namespace: String,
-    quotas: Vec<Quota>,
+    /// Absent when they could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quotas: Option<Vec<Quota>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_seen: Vec<String>,
 }
@@ -136,7 +138,10 @@ impl Render for Resources {
                 text.fact("excluded", format!("node {}: {}", excluded.node, excluded.why));
             }
         }
-        for quota in &self.quotas {
+        if self.quotas.as_ref().is_some_and(Vec::is_empty) {
+            text.fact("quotas", format!("none in namespace {}", self.namespace));
+        }
+        for quota in self.quotas.iter().flatten() {
             let Quota {
                 name,
                 resource,
@@ -174,16 +179,10 @@ impl Tool for GetClusterResources {
             namespace,
             ..Resources::default()
         };
-        let no_quotas = match quotas {
-            Ok(quotas) => {
-                resources.quotas = quotas;
-                false
-            }
-            Err(error) => {
-                resources.not_seen.push(format!("quotas: {}", said(error)));
-                true
-            }
-        };
+        match quotas {
+            Ok(quotas) => resources.quotas = Some(quotas),
+            Err(error) => resources.not_seen.push(format!("quotas: {}", said(error))),
+        }
         match nodes {
             Ok((nodes, more)) => {
                 let load = match load {
@@ -209,7 +208,7 @@ impl Tool for GetClusterResources {
                 }
                 resources.count(capacity(&nodes, load.as_ref()), nodes.len());
             }
-            Err(error) if error.is_forbidden() && !no_quotas => {
+            Err(error) if error.is_forbidden() && resources.quotas.is_some() => {
                 resources.not_seen.push(format!("nodes: {}", said(error)));
             }
             Err(error) => {

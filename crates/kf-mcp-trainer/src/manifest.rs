@@ -1,0 +1,93 @@
+//! Whole objects, made fit to show: without the server's bookkeeping and without secrets.
+
+use kf_mcp_core::{redact, text};
+use serde_json::Value;
+
+/// Annotations that repeat the whole object.
+const COPIES: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
+
+/// The object without managed fields, with the values of secret-looking variables replaced, and other texts cleaned.
+pub(crate) fn shown(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.retain(|name, _| !COPIES.contains(&name.as_str()));
+        }
+    }
+    hide(&mut object);
+    object
+}
+
+fn hide(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let secret = map
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(redact::is_secret_name);
+            for (key, inner) in map.iter_mut() {
+                if secret && key == "value" {
+                    *inner = Value::from("***");
+                } else {
+                    hide(inner);
+                }
+            }
+        }
+        Value::Array(items) => {
+            hide_following(items);
+            items.iter_mut().for_each(hide);
+        }
+        Value::String(said) => {
+            let safe = redact::secrets(&text::clean(said));
+            if safe != *said {
+                *said = safe;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `["--api-token", "abc"]`: the value after an option that names a secret.
+fn hide_following(items: &mut [Value]) {
+    let names_secret = |item: &Value| {
+        let option = item
+            .as_str()
+            .filter(|said| said.starts_with('-') && !said.contains(['=', ' ']));
+        option.is_some_and(|said| redact::is_secret_name(said.trim_start_matches('-')))
+    };
+    for at in 1..items.len() {
+        let follows = names_secret(&items[at - 1]);
+        if follows && items[at].as_str().is_some_and(|said| !said.starts_with('-')) {
+            items[at] = Value::from("***");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_and_bookkeeping_are_left_out() {
+        let object = json!({
+            "metadata": {"name": "a", "managedFields": [{}], "annotations": {COPIES[0]: "{}", "note": "fine"}},
+            "spec": {"trainer": {
+                "args": ["--api-token", "abc", "--epochs", "3", "--password=hunter2"],
+                "env": [{"name": "HF_TOKEN", "value": "x"}, {"name": "EPOCHS", "value": "3"},
+                    {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": {"secretKeyRef": {"name": "s3", "key": "secret"}}}],
+            }},
+        });
+        assert_eq!(
+            shown(object),
+            json!({
+                "metadata": {"name": "a", "annotations": {"note": "fine"}},
+                "spec": {"trainer": {
+                    "args": ["--api-token", "***", "--epochs", "3", "--password=***"],
+                    "env": [{"name": "HF_TOKEN", "value": "***"}, {"name": "EPOCHS", "value": "3"},
+                        {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": {"secretKeyRef": {"name": "s3", "key": "secret"}}}],
+                }},
+            })
+        );
+    }
+}
