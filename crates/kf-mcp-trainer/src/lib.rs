@@ -7,6 +7,8 @@
 use kf_mcp_core::ClientModule;
 
 mod capacity;
+mod compatibility;
+mod container;
 mod devices;
 mod events;
 mod follow;
@@ -16,6 +18,7 @@ mod pods;
 mod quantity;
 mod reason;
 mod runtimes;
+mod steps;
 mod tools;
 
 /// The module for `--clients trainer`.

@@ -63,6 +63,67 @@ fn hide_following(items: &mut [Value]) {
     }
 }
 
+/// The object as YAML, which takes fewer words than JSON.
+pub(crate) fn yaml(object: &Value) -> String {
+    let mut out = String::new();
+    write(object, 0, &mut out);
+    out
+}
+
+fn write(value: &Value, depth: usize, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                out.push_str(&format!("{indent}{}:", scalar(&Value::from(key.as_str()))));
+                nested(inner, depth + 1, out);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                // The dash takes the place of the first two blanks of what it introduces.
+                let mut text = String::new();
+                write(item, depth + 1, &mut text);
+                out.push_str(&format!("{indent}- {}", text.trim_start()));
+            }
+        }
+        plain => out.push_str(&format!("{indent}{}\n", scalar(plain))),
+    }
+}
+
+fn nested(value: &Value, depth: usize, out: &mut String) {
+    let simple = |items: &[Value]| items.iter().all(|item| !item.is_object() && !item.is_array());
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            out.push('\n');
+            write(value, depth, out);
+        }
+        Value::Array(items) if !simple(items) => {
+            out.push('\n');
+            write(value, depth, out);
+        }
+        other => out.push_str(&format!(" {}\n", scalar(other))),
+    }
+}
+
+/// A plain word as it is, anything else as JSON, which is YAML too.
+fn scalar(value: &Value) -> String {
+    let plain = |text: &&str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'/'))
+            && !matches!(
+                text.to_ascii_lowercase().as_str(),
+                "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+            )
+    };
+    match value.as_str().filter(plain) {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +150,17 @@ mod tests {
                 }},
             })
         );
+    }
+
+    #[test]
+    fn yaml_is_what_kubectl_reads() {
+        let object = json!({
+            "kind": "TrainJob",
+            "metadata": {"labels": {"a/b": "1"}, "name": "x"},
+            "spec": {"args": ["a b", "1"], "empty": {}, "env": [{"name": "A", "value": "yes"}, {"name": "B"}], "n": 2},
+        });
+        let want = "kind: TrainJob\nmetadata:\n  labels:\n    a/b: \"1\"\n  name: x\nspec:\n  args: [\"a b\",\"1\"]\n  \
+                    empty: {}\n  env:\n    - name: A\n      value: \"yes\"\n    - name: B\n  n: 2\n";
+        assert_eq!(yaml(&object), want);
     }
 }

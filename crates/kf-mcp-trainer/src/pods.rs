@@ -137,6 +137,11 @@ impl Pod {
         self.metadata.labels.get(name).map_or("", String::as_str)
     }
 
+    /// The replicated job it belongs to, empty when it does not say.
+    pub(crate) fn part(&self) -> &str {
+        self.label(REPLICATED_JOB)
+    }
+
     /// The rank in the replicated job; older clusters write it as an annotation only.
     fn index(&self) -> u32 {
         let annotation = self.metadata.annotations.get(INDEX);

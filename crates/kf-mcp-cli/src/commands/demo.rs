@@ -147,7 +147,7 @@ impl Walk {
     }
 
     async fn look_at_a_failure(&mut self) -> Result<()> {
-        self.tell("A job that failed last night: which step, and its last words?")?;
+        self.tell("A job that failed: which step, and its last words?")?;
         let failed = self
             .call("list_training_jobs", json!({"status": "Failed", "namespace": "*"}))
             .await?;

@@ -1,1 +1,3 @@
 //! Tools of the lifecycle phase.
+
+mod delete_training_job;

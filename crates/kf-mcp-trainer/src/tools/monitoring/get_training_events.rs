@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use kf_mcp_core::kube::resources::EVENTS;
 use kf_mcp_core::kube::{ListQuery, Page};
-use kf_mcp_core::{Access, Cx, Namespace, Next, ObjectName, Phase, Render, Text, Tool, ToolError, ToolSpec, text};
+use kf_mcp_core::{Access, Cx, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec, text};
+use kf_mcp_trainjob::JobName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ const PAGE: u32 = 500;
 #[serde(deny_unknown_fields)]
 pub(crate) struct GetTrainingEvents {
     /// Training job.
-    name: ObjectName,
+    name: JobName,
     /// Its namespace.
     namespace: Option<Namespace>,
     /// At most this many, the newest.

@@ -2,4 +2,6 @@
 
 mod get_training_events;
 mod get_training_logs;
+mod logs;
+mod lookup;
 mod why;

@@ -2,23 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_core::kube::meta::null_is_empty;
-use kf_mcp_core::kube::resources::{NODES, PODS, QUOTAS};
-use kf_mcp_core::kube::{KubeError, ListQuery, Meta};
+use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capacity::{Accelerator, Capacity, Load, Node, PodLoad, Total, capacity};
+use super::readings::{MOST_NODES, MOST_PODS, Quota, load, nodes, quotas};
+use crate::capacity::{Accelerator, Capacity, Total, capacity};
 use crate::pods::outside;
 use crate::quantity::Quantity;
 
-/// Nodes of one page.
-const NODE_PAGE: u32 = 500;
-/// Pods of one page.
-const POD_PAGE: u32 = 2000;
-/// Pages of each.
-const PAGES: usize = 4;
 /// How many nodes that take no pods are named.
 const CLOSED: usize = 20;
 
@@ -80,14 +73,6 @@ struct Amount {
     largest_free_block: Option<String>,
     #[serde(skip)]
     shown: String,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Quota {
-    name: String,
-    resource: String,
-    used: String,
-    hard: String,
 }
 
 impl Render for Resources {
@@ -188,8 +173,7 @@ impl Tool for GetClusterResources {
                 let load = match load {
                     Ok((load, pods_left)) => {
                         if pods_left {
-                            let read = PAGES * POD_PAGE as usize;
-                            let note = format!("pods beyond the first {read}: less may be free than is said");
+                            let note = format!("pods beyond the first {MOST_PODS}: less may be free than is said");
                             resources.not_seen.push(note);
                         }
                         Some(load)
@@ -202,9 +186,7 @@ impl Tool for GetClusterResources {
                     }
                 };
                 if more {
-                    resources
-                        .not_seen
-                        .push(format!("nodes beyond the first {}", PAGES * NODE_PAGE as usize));
+                    resources.not_seen.push(format!("nodes beyond the first {MOST_NODES}"));
                 }
                 resources.count(capacity(&nodes, load.as_ref()), nodes.len());
             }
@@ -271,84 +253,4 @@ fn amount(total: &Total, exact: impl Fn(Quantity) -> String, shown: impl Fn(Quan
         largest_free_block: total.largest_free_block.map(&exact),
         shown: free,
     }
-}
-
-/// All nodes, and whether there are more than were read.
-async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
-    let mut nodes = Vec::new();
-    let mut query = ListQuery {
-        limit: Some(NODE_PAGE),
-        ..ListQuery::default()
-    };
-    for _ in 0..PAGES {
-        let page = cx.kube().list(&NODES, None, &query).await?;
-        nodes.extend(page.decode::<Node>().0);
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            return Ok((nodes, false));
-        }
-    }
-    Ok((nodes, true))
-}
-
-/// What the pods that have not ended request, and whether there are more than were counted. Pages are counted one at a
-/// time, so that the pods of a large cluster are never held.
-async fn load(cx: &Cx) -> Result<(Load, bool), KubeError> {
-    let mut load = Load::default();
-    let mut query = ListQuery {
-        fields: Some("status.phase!=Succeeded,status.phase!=Failed".into()),
-        limit: Some(POD_PAGE),
-        ..ListQuery::default()
-    };
-    for _ in 0..PAGES {
-        let page = cx.kube().list(&PODS, None, &query).await?;
-        for pod in page
-            .items
-            .iter()
-            .filter_map(|item| serde_json::from_str::<PodLoad>(item.get()).ok())
-        {
-            load.add(&pod);
-        }
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            return Ok((load, false));
-        }
-    }
-    Ok((load, true))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ResourceQuota {
-    metadata: Meta,
-    status: QuotaStatus,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct QuotaStatus {
-    #[serde(deserialize_with = "null_is_empty")]
-    hard: BTreeMap<String, String>,
-    #[serde(deserialize_with = "null_is_empty")]
-    used: BTreeMap<String, String>,
-}
-
-/// The quotas of a namespace, one row for each resource.
-async fn quotas(cx: &Cx, namespace: &str) -> Result<Vec<Quota>, KubeError> {
-    let query = ListQuery {
-        limit: Some(100),
-        ..ListQuery::default()
-    };
-    let page = cx.kube().list(&QUOTAS, Some(namespace), &query).await?;
-    let rows = page.decode::<ResourceQuota>().0.into_iter().flat_map(|quota| {
-        let QuotaStatus { hard, mut used } = quota.status;
-        let name = quota.metadata.name;
-        hard.into_iter().map(move |(resource, hard)| Quota {
-            name: name.clone(),
-            used: used.remove(&resource).unwrap_or_else(|| "0".into()),
-            resource,
-            hard,
-        })
-    });
-    Ok(rows.collect())
 }

@@ -2,3 +2,4 @@
 
 mod check_compatibility;
 mod get_cluster_resources;
+mod readings;

@@ -1,0 +1,244 @@
+//! What must be right before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kf_mcp_core::names::is_label;
+use kf_mcp_core::{ErrorCode, ToolError};
+use kf_mcp_trainjob::{
+    Runtime, count, devices, image, label_key, label_value, max_name_length, node_resources, reserved_env,
+};
+use serde_json::{Map, Value, json};
+
+use super::{Checked, Problems, Wishes, env};
+
+/// As many words as Trainer takes in a command.
+const MOST_WORDS: usize = 128;
+/// As many volumes and tolerations as a patch may have.
+const MOST_ITEMS: usize = 128;
+/// As many bytes as all annotations may have.
+const MOST_ANNOTATIONS: usize = 256 << 10;
+/// Labels and annotations under this are ours.
+const OURS: &str = "kubeflow-mcp/";
+
+/// Checks what does not depend on the runtime: everything that is wrong is told at once.
+pub(crate) fn of_arguments(wishes: &Wishes) -> Result<Checked, ToolError> {
+    let mut problems = Problems::default();
+    if let Err(why) = image(wishes.image) {
+        problems.add("image", why);
+    }
+    for (field, words) in [("command", wishes.command), ("args", wishes.args)] {
+        if words.len() > MOST_WORDS {
+            problems.add(
+                field,
+                format!("has {} items, at most {MOST_WORDS} are possible", words.len()),
+            );
+        }
+    }
+    if !(1..=10_000).contains(&wishes.num_nodes) {
+        problems.add("num_nodes", "must be between 1 and 10000");
+    }
+    if wishes.num_proc_per_node == Some(0) {
+        problems.add("num_proc_per_node", "must be at least 1");
+    }
+    if wishes.active_deadline_seconds.is_some_and(|seconds| seconds < 1) {
+        problems.add("active_deadline_seconds", "must be at least 1");
+    }
+    let resources = resources(wishes, &mut problems);
+    let env = env::variables(wishes.env, &mut problems);
+    marks(wishes, &mut problems);
+    pods(wishes, &mut problems);
+    problems.settle()?;
+    Ok(Checked { resources, env })
+}
+
+/// `resources_per_node` decides alone where it is given; else `gpu_per_node` counts NVIDIA GPUs, 1 unless it says so.
+fn resources(wishes: &Wishes, problems: &mut Problems) -> BTreeMap<String, String> {
+    let Some(given) = wishes.resources_per_node.filter(|given| !given.is_empty()) else {
+        let gpus = wishes.gpu_per_node.unwrap_or(1);
+        return node_resources(&gpu(gpus)).unwrap_or_default();
+    };
+    let named = node_resources(given).unwrap_or_else(|wrong| {
+        for why in wrong {
+            problems.add("resources_per_node", why.to_string());
+        }
+        BTreeMap::new()
+    });
+    let has = devices(&named).map_or(0, |devices| devices.per_node);
+    match wishes.gpu_per_node {
+        // 1 is what clients fill in by themselves: the default conflicts with nothing.
+        None | Some(1) => {}
+        Some(gpus) if u64::from(gpus) == has => {}
+        Some(gpus) => problems.add(
+            "gpu_per_node",
+            format!(
+                "is {gpus}, but resources_per_node has {has} devices: leave it out, resources_per_node decides alone"
+            ),
+        ),
+    }
+    named
+}
+
+fn gpu(count: u32) -> Map<String, Value> {
+    let given = (count > 0).then(|| ("gpu".to_owned(), json!(count)));
+    given.into_iter().collect()
+}
+
+/// Labels and annotations.
+fn marks(wishes: &Wishes, problems: &mut Problems) {
+    for (field, marks) in [("labels", wishes.labels), ("annotations", wishes.annotations)] {
+        for (key, value) in marks {
+            let at = format!("{field}.{key}");
+            if let Err(why) = label_key(key) {
+                problems.add(&at, why);
+            } else if key.starts_with(OURS) {
+                problems.add(&at, "is set by this server");
+            } else if field == "labels"
+                && let Err(why) = label_value(value)
+            {
+                problems.add(&at, format!("has a value that {why}"));
+            }
+        }
+    }
+    let size: usize = wishes
+        .annotations
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if size > MOST_ANNOTATIONS {
+        problems.add("annotations", "are larger than 256 KiB in all");
+    }
+}
+
+/// The options of the pods, as far as the API server would tell too late or not clearly.
+fn pods(wishes: &Wishes, problems: &mut Problems) {
+    let pods = &wishes.pods;
+    for (field, items) in [
+        ("volumes", &pods.volumes),
+        ("tolerations", &pods.tolerations),
+        ("volume_mounts", &pods.volume_mounts),
+    ] {
+        if items.len() > MOST_ITEMS {
+            problems.add(
+                field,
+                format!("has {} items, at most {MOST_ITEMS} are possible", items.len()),
+            );
+        }
+    }
+    for (key, value) in &pods.node_selector {
+        let wrong = label_key(key).and_then(|()| label_value(value.as_str().unwrap_or_default()));
+        if let Err(why) = wrong {
+            problems.add(format!("node_selector.{key}"), why);
+        }
+    }
+    for (at, secret) in pods.image_pull_secrets.iter().enumerate() {
+        if text(secret, "name").is_empty() {
+            problems.add(
+                format!("image_pull_secrets[{at}]"),
+                r#"must be like {"name": "my-registry"}"#,
+            );
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (at, volume) in pods.volumes.iter().enumerate() {
+        let (field, name) = (format!("volumes[{at}]"), text(volume, "name"));
+        if !is_label(name) {
+            problems.add(&field, "must have a `name` of at most 63 characters a-z, 0-9 and `-`");
+        } else if !names.insert(name) {
+            problems.add(&field, format!("has the name `{name}` of another volume"));
+        }
+        if volume.len() != 2 {
+            problems.add(&field, r#"must have a name and one source, like {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}"#);
+        }
+    }
+    let (mut mounted, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    for (at, mount) in pods.volume_mounts.iter().enumerate() {
+        let (field, name, path) = (
+            format!("volume_mounts[{at}]"),
+            text(mount, "name"),
+            text(mount, "mountPath"),
+        );
+        if name.is_empty() {
+            problems.add(&field, r#"must be like {"name": "data", "mountPath": "/data"}"#);
+        } else if !mounted.insert(name) {
+            // Trainer keeps the mounts of a patch by the name of their volume.
+            problems.add(
+                &field,
+                format!("mounts `{name}` a second time: a job can mount each volume once"),
+            );
+        }
+        if !path.starts_with('/') || path.contains(':') {
+            problems.add(&field, "must have an absolute `mountPath` without `:`");
+        } else if !paths.insert(path) {
+            problems.add(&field, format!("has the mountPath `{path}` of another mount"));
+        }
+    }
+}
+
+fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
+    item.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Checks what the runtime decides: whether it runs containers of users, the length of the name, reserved variables, and
+/// which volumes there are.
+pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime) -> Result<(), ToolError> {
+    let asked = || format!("run a container on the runtime `{}`", runtime.name);
+    if runtime.is_torchtune() {
+        let why = "the runtime is for the built-in fine-tuning of torchtune and runs no containers of users";
+        return Err(ToolError::new(ErrorCode::Unsupported, asked(), why)
+            .fix("name another runtime, for example torch-distributed; list_runtimes shows what there is")
+            .tool("list_runtimes"));
+    }
+    let Some(trainer) = runtime
+        .trainer()
+        .filter(|_| runtime.node().is_some_and(|node| node.name == "node"))
+    else {
+        let why = "the runtime has no training container called `node`, which the job's image would replace";
+        return Err(ToolError::new(ErrorCode::Unsupported, asked(), why)
+            .fix("name another runtime; list_runtimes shows what there is")
+            .tool("list_runtimes"));
+    };
+    let mut problems = Problems::default();
+    let most = max_name_length(runtime, wishes.num_nodes);
+    if let Some(name) = wishes.name.filter(|name| name.len() > most) {
+        let why = format!(
+            "has {} characters; on `{}` with {} nodes at most {most} leave room for the names of the pods",
+            name.len(),
+            runtime.name,
+            wishes.num_nodes
+        );
+        problems.add("name", why);
+    }
+    for name in wishes.env.keys().filter(|name| reserved_env(runtime.policy, name)) {
+        problems.add(format!("env.{name}"), "is set by Trainer itself on this runtime");
+    }
+    let own: BTreeSet<&str> = wishes.pods.volumes.iter().map(|volume| text(volume, "name")).collect();
+    for (at, mount) in wishes.pods.volume_mounts.iter().enumerate() {
+        let name = text(mount, "name");
+        let known = own.contains(name)
+            || trainer
+                .volumes
+                .iter()
+                .chain(&runtime.claims)
+                .any(|volume| volume == name);
+        if !known {
+            problems.add(
+                format!("volume_mounts[{at}]"),
+                format!("mounts `{name}`, which is not among the volumes"),
+            );
+        }
+    }
+    problems.settle()
+}
+
+/// How many processes torchrun starts on a node when nobody says: Trainer counts what is called a GPU, else CPUs.
+pub(super) fn derived_processes(resources: &BTreeMap<String, String>) -> Option<u64> {
+    if resources.keys().any(|name| name.to_ascii_lowercase().contains("gpu")) {
+        return None;
+    }
+    let cpu = resources.get("cpu")?;
+    count(cpu).or(Some(1))
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

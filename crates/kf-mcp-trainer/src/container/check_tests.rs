@@ -1,0 +1,164 @@
+//! Tests of the checks: what is refused, and that all of it is told at once.
+
+use super::*;
+use kf_mcp_trainjob::{PodOptions, RuntimeScope};
+
+static NONE: BTreeMap<String, String> = BTreeMap::new();
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
+
+fn list(value: Value) -> Vec<Map<String, Value>> {
+    serde_json::from_value(value).unwrap()
+}
+
+fn wishes<'a>(env: &'a Map<String, Value>, resources: Option<&'a Map<String, Value>>, gpus: Option<u32>) -> Wishes<'a> {
+    Wishes {
+        image: "i",
+        num_nodes: 1,
+        env,
+        resources_per_node: resources,
+        gpu_per_node: gpus,
+        labels: &NONE,
+        annotations: &NONE,
+        ..empty()
+    }
+}
+
+fn empty<'a>() -> Wishes<'a> {
+    static MAP: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+    Wishes {
+        image: "",
+        command: &[],
+        args: &[],
+        name: None,
+        num_nodes: 1,
+        gpu_per_node: None,
+        resources_per_node: None,
+        env: &MAP,
+        pods: PodOptions::default(),
+        labels: &NONE,
+        annotations: &NONE,
+        num_proc_per_node: None,
+        active_deadline_seconds: None,
+        suspend: false,
+    }
+}
+
+fn runtime(policy: &str, framework: &str, container: &str) -> Runtime {
+    let value = json!({"metadata": {"name": "r", "labels": {"trainer.kubeflow.org/framework": framework}},
+        "spec": {"mlPolicy": {policy: {}}, "template": {"spec": {"replicatedJobs": [{"name": "node", "template": {
+            "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+            "spec": {"template": {"spec": {"containers": [{"name": container, "image": "x"}], "volumes": [{"name": "shm"}]}}}}}]}}}});
+    Runtime::from_value(&value, RuntimeScope::Cluster)
+}
+
+#[test]
+fn devices_come_from_one_of_two_arguments() {
+    let env = Map::new();
+    for (resources, gpus, want) in [
+        (None, None, Ok(json!({"nvidia.com/gpu": "1"}))),
+        (None, Some(0), Ok(json!({}))),
+        (None, Some(4), Ok(json!({"nvidia.com/gpu": "4"}))),
+        (Some(json!({})), None, Ok(json!({"nvidia.com/gpu": "1"}))),
+        (Some(json!({"cpu": 4})), None, Ok(json!({"cpu": "4"}))),
+        (Some(json!({"cpu": 4})), Some(1), Ok(json!({"cpu": "4"}))),
+        (Some(json!({"cpu": 4})), Some(0), Ok(json!({"cpu": "4"}))),
+        (Some(json!({"gpu": 2})), Some(2), Ok(json!({"nvidia.com/gpu": "2"}))),
+        (Some(json!({"gpu": 2})), Some(1), Ok(json!({"nvidia.com/gpu": "2"}))),
+        (Some(json!({"gpu": 2})), Some(4), Err("`gpu_per_node` is 4")),
+        (Some(json!({"gpu": 2})), Some(0), Err("`gpu_per_node` is 0")),
+        (Some(json!({"cpu": 4})), Some(2), Err("has 0 devices")),
+        (
+            Some(json!({"gpu": 1, "mig-1g.5gb": 1})),
+            None,
+            Err("whole GPUs and MIG"),
+        ),
+    ] {
+        let resources = resources.map(object);
+        let checked = of_arguments(&wishes(&env, resources.as_ref(), gpus));
+        match want {
+            Ok(want) => assert_eq!(json!(checked.unwrap().resources), want),
+            Err(word) => assert!(checked.unwrap_err().answered.contains(word), "{word}"),
+        }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let env = object(json!({"HF_TOKEN": "x", "1": "y"}));
+    let labels = [
+        ("a b".to_owned(), "v".to_owned()),
+        ("kubeflow-mcp/caller".to_owned(), "me".to_owned()),
+        ("ok".into(), "a b".into()),
+    ];
+    let labels = BTreeMap::from(labels);
+    let wrong = Wishes {
+        image: "a b",
+        num_nodes: 0,
+        env: &env,
+        labels: &labels,
+        num_proc_per_node: Some(0),
+        active_deadline_seconds: Some(0),
+        pods: PodOptions {
+            volumes: list(json!([{"name": "A"}, {"name": "d", "emptyDir": {}}, {"name": "d", "emptyDir": {}}])),
+            volume_mounts: list(
+                json!([{"name": "d", "mountPath": "x"}, {"name": "d", "mountPath": "/y"}, {"mountPath": "/y"}]),
+            ),
+            image_pull_secrets: list(json!([{}])),
+            node_selector: object(json!({"zone": "a b"})),
+            ..PodOptions::default()
+        },
+        ..empty()
+    };
+    let error = of_arguments(&wrong).unwrap_err();
+    for part in [
+        "`image`",
+        "`num_nodes`",
+        "`num_proc_per_node`",
+        "`active_deadline_seconds`",
+        "`env.HF_TOKEN`",
+        "`env.1`",
+        "`labels.a b`",
+        "`labels.kubeflow-mcp/caller` is set by this server",
+        "`labels.ok`",
+        "`node_selector.zone`",
+        "`image_pull_secrets[0]`",
+        "`volumes[0]`",
+        "`volumes[2]` has the name `d`",
+        "`volume_mounts[0]`",
+        "`volume_mounts[1]` mounts `d` a second time",
+    ] {
+        assert!(error.answered.contains(part), "{part}: {}", error.answered);
+    }
+    assert_eq!(
+        (error.code, error.field.as_deref()),
+        (ErrorCode::InvalidArgument, Some("image"))
+    );
+    assert!(error.fix.contains("secretKeyRef"));
+}
+
+#[test]
+fn the_runtime_decides_about_names_variables_and_volumes() {
+    let env = object(json!({"PET_NNODES": "2", "PET_RDZV_CONF": "x"}));
+    let long = "a".repeat(50);
+    let mut asked = wishes(&env, None, None);
+    asked.name = Some(&long);
+    asked.pods.volume_mounts =
+        list(json!([{"name": "shm", "mountPath": "/dev/shm"}, {"name": "nope", "mountPath": "/n"}]));
+    let error = of_runtime(&asked, &runtime("torch", "torch", "node")).unwrap_err();
+    for part in [
+        "`name` has 50 characters",
+        "at most 48",
+        "`env.PET_NNODES`",
+        "mounts `nope`",
+    ] {
+        assert!(error.answered.contains(part), "{part}: {}", error.answered);
+    }
+    assert!(!error.answered.contains("PET_RDZV_CONF") && !error.answered.contains("shm"));
+    let error = of_runtime(&asked, &runtime("torch", "torchtune", "node")).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    let error = of_runtime(&asked, &runtime("torch", "torch", "main")).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+}

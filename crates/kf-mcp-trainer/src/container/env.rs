@@ -1,0 +1,139 @@
+//! Variables of the training container: plain values, references, and secrets that must not be written down.
+
+use kf_mcp_core::redact;
+use kf_mcp_trainjob::env_name;
+use serde_json::{Map, Value, json};
+
+use super::Problems;
+
+/// As many as Trainer takes.
+const MOST: usize = 128;
+/// Where a value can come from.
+const SOURCES: [&str; 4] = ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"];
+
+/// The variables as Kubernetes writes them, in the order of their names.
+pub(super) fn variables(given: &Map<String, Value>, problems: &mut Problems) -> Vec<Value> {
+    if given.len() > MOST {
+        problems.add(
+            "env",
+            format!("has {} variables, at most {MOST} are possible", given.len()),
+        );
+    }
+    let mut variables = Vec::new();
+    for (name, value) in given {
+        let field = format!("env.{name}");
+        if let Err(why) = env_name(name) {
+            problems.add(&field, why);
+            continue;
+        }
+        match value {
+            Value::Object(source) => match reference(source) {
+                Ok(source) => variables.push(json!({"name": name, "valueFrom": source})),
+                Err(why) => problems.add(&field, why),
+            },
+            Value::Array(_) => problems.add(&field, "must be a text or a reference"),
+            plain => {
+                let text = plain.as_str().map_or_else(|| plain.to_string(), str::to_owned);
+                if redact::is_secret_name(name) && !is_harmless(name, &text) {
+                    problems.add(
+                        &field,
+                        "looks like a secret and would be readable in the job by everybody",
+                    );
+                    problems.fix(concat!(
+                        "put the value into a Secret of the namespace and give a reference, for example ",
+                        r#"env {"HF_TOKEN": {"secretKeyRef": {"name": "SECRET", "key": "KEY"}}}"#
+                    ));
+                    continue;
+                }
+                variables.push(json!({"name": name, "value": text}));
+            }
+        }
+    }
+    variables
+}
+
+/// `{"secretKeyRef": …}`, or the same inside `valueFrom`.
+fn reference(source: &Map<String, Value>) -> Result<Value, String> {
+    let inner = match source.get("valueFrom") {
+        Some(Value::Object(inner)) if source.len() == 1 => inner,
+        _ => source,
+    };
+    let mut kinds = inner.iter();
+    let (Some((kind, reference)), None) = (kinds.next(), kinds.next()) else {
+        return Err(format!("must be a text or one of {}", SOURCES.join(", ")));
+    };
+    if !SOURCES.contains(&kind.as_str()) {
+        return Err(format!("must be a text or one of {}, not `{kind}`", SOURCES.join(", ")));
+    }
+    let has = |key: &str| {
+        reference
+            .get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty())
+    };
+    if kind.ends_with("KeyRef") && !(has("name") && has("key")) {
+        return Err(format!("must have `name` and `key` in its {kind}"));
+    }
+    Ok(json!({kind: reference}))
+}
+
+/// Switches, and paths of files that hold a secret, are none themselves.
+fn is_harmless(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let switch = matches!(
+        value.to_ascii_lowercase().as_str(),
+        "" | "0" | "1" | "true" | "false" | "yes" | "no"
+    );
+    switch || value.starts_with('/') && (name.ends_with("_file") || name.ends_with("_path") || name.ends_with("_dir"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(given: Value) -> (Vec<Value>, String) {
+        let mut problems = Problems::default();
+        let variables = variables(given.as_object().unwrap(), &mut problems);
+        (
+            variables,
+            problems
+                .settle()
+                .map_err(|error| error.answered)
+                .err()
+                .unwrap_or_default(),
+        )
+    }
+
+    #[test]
+    fn values_and_references_become_variables() {
+        let reference = json!({"secretKeyRef": {"name": "hf", "key": "token"}});
+        let (variables, problems) = told(json!({
+            "A": "1", "B": 2, "C": true, "HF_TOKEN": reference, "OTHER_TOKEN": {"valueFrom": reference},
+            "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token",
+        }));
+        assert_eq!(problems, "");
+        assert!(variables.contains(&json!({"name": "B", "value": "2"})));
+        assert!(variables.contains(&json!({"name": "C", "value": "true"})));
+        assert!(variables.contains(&json!({"name": "HF_TOKEN", "valueFrom": reference})));
+        assert!(variables.contains(&json!({"name": "OTHER_TOKEN", "valueFrom": reference})));
+        assert_eq!(variables.len(), 7);
+    }
+
+    #[test]
+    fn secrets_in_clear_text_are_refused_by_name_only() {
+        let (variables, problems) = told(json!({
+            "HF_TOKEN": "hf_secretvalue", "1A": "x", "B": ["x"], "C": {"x": 1}, "D": {"secretKeyRef": {"name": "a"}}, "OK": "1",
+        }));
+        assert_eq!(variables, [json!({"name": "OK", "value": "1"})]);
+        for part in [
+            "`env.HF_TOKEN` looks like a secret",
+            "`env.1A`",
+            "`env.B`",
+            "`env.C`",
+            "`env.D` must have `name` and `key`",
+        ] {
+            assert!(problems.contains(part), "{part}: {problems}");
+        }
+        assert!(!problems.contains("hf_secretvalue"));
+    }
+}

@@ -1,0 +1,166 @@
+//! What is allowed and yet surprises: told with the plan.
+
+use kf_mcp_core::redact;
+use kf_mcp_trainjob::{Policy, Runtime, devices};
+use serde_json::Value;
+
+use super::check::derived_processes;
+use super::{Checked, Wishes};
+
+/// Warnings about a job that would be accepted. They depend on the arguments and the runtime alone.
+pub(crate) fn warnings(wishes: &Wishes, checked: &Checked, runtime: &Runtime) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if runtime.deprecated {
+        warnings.push(format!("the runtime `{}` is deprecated", runtime.name));
+    }
+    let mut effective = runtime.node().map(|node| node.resources.clone()).unwrap_or_default();
+    effective.extend(checked.resources.clone());
+    let given = wishes.resources_per_node.is_some_and(|given| !given.is_empty());
+    if devices(&effective).is_none() && wishes.gpu_per_node != Some(0) {
+        let unused = if given && wishes.gpu_per_node == Some(1) {
+            "; gpu_per_node is not used beside it"
+        } else {
+            ""
+        };
+        warnings.push(format!(
+            "resources_per_node asks for no accelerator: the job trains on CPUs{unused}"
+        ));
+    }
+    processes(wishes, checked, runtime, &mut warnings);
+    if runtime.policy == Policy::Mpi && wishes.num_nodes == 1 {
+        warnings.push("an MPI job of 1 node has 2 pods, a launcher and a worker, and each gets the resources".into());
+    }
+    if runtime.policy == Policy::Plain && wishes.num_nodes > 1 {
+        warnings.push("this runtime does not tell the nodes of each other: your program has to find them".into());
+    }
+    if wishes.command.is_empty()
+        && let Some(own) = runtime.node().filter(|node| !node.command.is_empty())
+    {
+        warnings.push(format!(
+            "without a command the runtime's own runs: {}",
+            own.command.join(" ")
+        ));
+    }
+    if let Some(seconds) = wishes.active_deadline_seconds {
+        warnings.push(format!(
+            "after {seconds} s the job fails, and its pods with their logs and its own volume claims are deleted"
+        ));
+    }
+    if wishes.suspend {
+        warnings.push("the job is created suspended: nothing runs until it is resumed".into());
+    }
+    if !wishes.labels.is_empty() {
+        warnings.push("labels are the job's and do not reach its pods".into());
+    }
+    secrets(wishes, &mut warnings);
+    warnings
+}
+
+fn processes(wishes: &Wishes, checked: &Checked, runtime: &Runtime, warnings: &mut Vec<String>) {
+    if wishes.num_proc_per_node.is_some() {
+        if !matches!(runtime.policy, Policy::Torch | Policy::Mpi | Policy::Flux) {
+            warnings.push(format!(
+                "num_proc_per_node has no effect on a runtime of the kind {}",
+                runtime.policy.as_str()
+            ));
+        }
+        return;
+    }
+    if runtime.policy != Policy::Torch {
+        return;
+    }
+    // Trainer looks at the job's own resources if there are any, and does not merge them with the runtime's here.
+    let own = runtime.node().map(|node| &node.resources);
+    let looked_at = if checked.resources.is_empty() {
+        own
+    } else {
+        Some(&checked.resources)
+    };
+    let Some(count) = looked_at.and_then(derived_processes).filter(|count| *count > 1) else {
+        return;
+    };
+    warnings.push(format!(
+        "nothing called a GPU is asked for, so torchrun starts {count} processes on each node, one per CPU; \
+         num_proc_per_node sets another number"
+    ));
+}
+
+/// A secret on the command line or in a value is in the job for everybody who may read jobs.
+fn secrets(wishes: &Wishes, warnings: &mut Vec<String>) {
+    let in_words = wishes
+        .command
+        .iter()
+        .chain(wishes.args)
+        .any(|word| redact::secrets(word) != *word);
+    if in_words {
+        warnings.push("command or args seem to hold a secret, which everybody who may read the job can see".into());
+    }
+    let holds = |value: &Value| value.as_str().is_some_and(|value| redact::secrets(value) != value);
+    let names: Vec<&str> = wishes
+        .env
+        .iter()
+        .filter(|(_, value)| holds(value))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !names.is_empty() {
+        warnings.push(format!("the values of env {} seem to hold a secret", names.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kf_mcp_trainjob::RuntimeScope;
+    use serde_json::{Map, json};
+    use std::collections::BTreeMap;
+
+    fn told(policy: &str, resources: Value, change: impl FnOnce(&mut Wishes)) -> String {
+        let value = json!({"metadata": {"name": "r"}, "spec": {"mlPolicy": {policy: {}}, "template": {"spec": {"replicatedJobs": [
+            {"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node"}]}}}}}]}}}});
+        let runtime = Runtime::from_value(&value, RuntimeScope::Cluster);
+        let (env, none) = (Map::new(), BTreeMap::new());
+        let mut wishes = Wishes {
+            image: "i",
+            command: &[],
+            args: &[],
+            name: None,
+            num_nodes: 1,
+            gpu_per_node: None,
+            resources_per_node: None,
+            env: &env,
+            pods: Default::default(),
+            labels: &none,
+            annotations: &none,
+            num_proc_per_node: None,
+            active_deadline_seconds: None,
+            suspend: false,
+        };
+        change(&mut wishes);
+        let checked = Checked {
+            resources: serde_json::from_value(resources).unwrap(),
+            env: Vec::new(),
+        };
+        warnings(&wishes, &checked, &runtime).join("; ")
+    }
+
+    #[test]
+    fn surprises_are_told() {
+        assert_eq!(told("torch", json!({"nvidia.com/gpu": "1"}), |_| {}), "");
+        assert!(told("torch", json!({"cpu": "8"}), |_| {}).contains("torchrun starts 8 processes"));
+        assert!(!told("torch", json!({"cpu": "8"}), |w| w.num_proc_per_node = Some(1)).contains("torchrun"));
+        assert!(!told("torch", json!({"cpu": "8", "amd.com/gpu": "1"}), |_| {}).contains("torchrun"));
+        assert!(told("jax", json!({}), |w| w.num_proc_per_node = Some(1)).contains("no effect"));
+        assert!(told("mpi", json!({"nvidia.com/gpu": "1"}), |_| {}).contains("2 pods"));
+        assert!(told("plain", json!({"nvidia.com/gpu": "1"}), |w| w.num_nodes = 2).contains("of each other"));
+        assert!(
+            told("torch", json!({}), |w| w.active_deadline_seconds = Some(60)).contains("volume claims are deleted")
+        );
+        assert_eq!(told("torch", json!({}), |w| w.gpu_per_node = Some(0)), "");
+        let word = ["--key=hf_abcdefghijklmnopqrstuvwx".to_owned()];
+        assert!(
+            told("torch", json!({"nvidia.com/gpu": "1"}), |w| w.args =
+                Box::leak(Box::new(word)))
+            .contains("a secret")
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `list_training_jobs`: the training jobs of a namespace or of all, page by page.
+//!
+//! Everything comes from the jobs themselves: no runtime and no pod is read, so a page without filters is one request.
+
+use kf_mcp_core::kube::resources::TRAIN_JOBS;
+use kf_mcp_core::paging::Scan;
+use kf_mcp_core::{
+    Access, Cx, ErrorCode, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec, text,
+};
+use kf_mcp_trainjob::{JobState, TrainJob};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::pods::outside;
+use crate::reason;
+
+const NAME: &str = "list_training_jobs";
+/// How many notes the text shows.
+const MOST_NOTES: usize = 10;
+
+/// List training jobs with status, nodes and age. Statuses: Created, Initializing, Running, Suspended, Complete, Failed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListTrainingJobs {
+    /// Only jobs on this runtime.
+    #[schemars(length(max = 253))]
+    runtime: Option<String>,
+    /// Only jobs with this status.
+    status: Option<JobState>,
+    /// Namespace, or `*` for all; yours by default.
+    namespace: Option<NamespaceOrAll>,
+    /// At most this many.
+    #[serde(default = "fifty")]
+    #[schemars(range(min = 1, max = 500))]
+    limit: usize,
+    /// `next_cursor` of the page before, with the same other arguments.
+    cursor: Option<String>,
+    /// Kubernetes label selector on the jobs.
+    #[schemars(length(max = 1000))]
+    label_selector: Option<String>,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TrainingJobs {
+    jobs: Vec<Row>,
+    /// Namespace looked at, or `*`.
+    namespace: String,
+    has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Row {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    status: JobState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Absent when the job leaves it to its runtime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<i64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    runtime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    /// What is odd about the job, or what could not be read of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl Row {
+    fn of(job: &TrainJob, problem: Option<String>, all: bool) -> Self {
+        let status = JobState::of(job);
+        let reason = reason::of_conditions(job, status);
+        let deleted = job.metadata.deletion_timestamp.map(|_| "is being deleted".to_owned());
+        Self {
+            name: outside(&job.metadata.name),
+            namespace: all.then(|| outside(&job.metadata.namespace)),
+            status,
+            note: problem
+                .or(deleted)
+                .or(reason.as_ref().map(|reason| reason.message.clone()))
+                .map(|n| outside(&n)),
+            reason: reason.map(|reason| reason.code),
+            nodes: job.nodes(),
+            runtime: outside(&job.spec.runtime_ref.name),
+            created: job.metadata.creation_timestamp.map(text::time),
+        }
+    }
+
+    fn status(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{}({reason})", self.status.as_str()),
+            None => self.status.as_str().to_owned(),
+        }
+    }
+
+    fn nodes(&self) -> String {
+        self.nodes.map(|nodes| nodes.to_string()).unwrap_or_default()
+    }
+
+    fn age(&self, text: &Text) -> String {
+        self.created
+            .as_deref()
+            .map(|created| text.age_of(created))
+            .unwrap_or_default()
+    }
+}
+
+impl Render for TrainingJobs {
+    fn render(&self, text: &mut Text) {
+        if self.namespace == "*" && !self.jobs.is_empty() {
+            let row = |row: &Row, text: &Text| {
+                let namespace = row.namespace.clone().unwrap_or_default();
+                [namespace, row.name.clone(), row.status(), row.nodes(), row.age(text)]
+            };
+            let rows: Vec<_> = self.jobs.iter().map(|job| row(job, text)).collect();
+            text.table(["namespace", "name", "status", "nodes", "age"], rows);
+        } else if !self.jobs.is_empty() {
+            let rows: Vec<_> = self
+                .jobs
+                .iter()
+                .map(|row| [row.name.clone(), row.status(), row.nodes(), row.age(text)])
+                .collect();
+            text.table(["name", "status", "nodes", "age"], rows);
+        }
+        for row in self.jobs.iter().filter(|row| row.note.is_some()).take(MOST_NOTES) {
+            text.line(format!(
+                "note on {}: {}",
+                row.name,
+                row.note.as_deref().unwrap_or_default()
+            ));
+        }
+        let place = if self.namespace == "*" {
+            "all namespaces"
+        } else {
+            &self.namespace
+        };
+        let mut line = match (self.jobs.len(), self.total) {
+            (0, _) if self.has_more => "none so far, but the list goes on".to_owned(),
+            (0, None | Some(0)) => format!("no such training jobs in {place}"),
+            (some, Some(total)) => format!("{some} of {total}"),
+            (some, None) => format!("{some} on this page"),
+        };
+        if let Some(cursor) = &self.next_cursor {
+            line.push_str(&format!("; next cursor: {cursor}"));
+        }
+        text.line(line);
+    }
+}
+
+impl Tool for ListTrainingJobs {
+    type Output = TrainingJobs;
+    const SPEC: ToolSpec = ToolSpec::read(NAME, Phase::Discovery)
+        .access(&[Access::new("trainer.kubeflow.org", "trainjobs", &["list"]).cluster()])
+        .next(&[
+            Next::to("get_training_job", "you want one job's steps and why it does not run"),
+            Next::to("list_namespaces", "the list is empty"),
+        ]);
+
+    async fn run(self, cx: &Cx) -> Result<TrainingJobs, ToolError> {
+        let scope = cx.scope(self.namespace.as_ref()).await?;
+        let all = scope == Scope::All;
+        let labels = self
+            .label_selector
+            .as_deref()
+            .map(str::trim)
+            .filter(|labels| !labels.is_empty());
+        let scan = Scan {
+            list: NAME,
+            of: &TRAIN_JOBS,
+            scope: &scope,
+            labels,
+            filter: &filter(self.status, self.runtime.as_deref()),
+            limit: self.limit,
+            cursor: self.cursor.as_deref(),
+        };
+        let read = |raw: &RawValue| {
+            let (job, problem) = TrainJob::read(raw.get());
+            let fits = self
+                .runtime
+                .as_deref()
+                .is_none_or(|runtime| job.spec.runtime_ref.name == runtime)
+                && self.status.is_none_or(|status| JobState::of(&job) == status);
+            fits.then(|| Row::of(&job, problem, all))
+        };
+        let found = scan.page(cx, read).await.map_err(|error| selector(error, labels))?;
+        Ok(TrainingJobs {
+            jobs: found.rows,
+            namespace: scope.namespace().unwrap_or("*").to_owned(),
+            has_more: found.next_cursor.is_some(),
+            next_cursor: found.next_cursor,
+            total: found.total,
+        })
+    }
+}
+
+kf_mcp_core::register!(ListTrainingJobs);
+
+fn filter(status: Option<JobState>, runtime: Option<&str>) -> String {
+    let status = status.map(|status| format!("status={}", status.as_str()));
+    let runtime = runtime.map(|runtime| format!("runtime={runtime}"));
+    [status, runtime].into_iter().flatten().collect::<Vec<_>>().join(",")
+}
+
+/// The server refuses a list only for its selector.
+fn selector(error: ToolError, labels: Option<&str>) -> ToolError {
+    if labels.is_none() || error.code != ErrorCode::AdmissionDenied {
+        return error;
+    }
+    ToolError::argument("label_selector", error.answered).fix("write it like team=nlp,stage in (dev,test)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_broken_object_is_a_row_with_a_note() {
+        let odd = json!({"metadata": {"name": "odd"}, "spec": {"runtimeRef": 1}}).to_string();
+        let (job, problem) = TrainJob::read(&odd);
+        let row = serde_json::to_value(Row::of(&job, problem, false)).unwrap();
+        assert_eq!(
+            (row["name"].as_str(), row["status"].as_str()),
+            (Some("odd"), Some("Created"))
+        );
+        assert!(row["note"].as_str().unwrap().contains("not readable"));
+    }
+
+    #[test]
+    fn rows_are_short() {
+        let job = json!({"metadata": {"name": "bert", "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {
+            "runtimeRef": {"name": "torch-distributed"}, "trainer": {"numNodes": 2}}, "status": {"conditions": [
+            {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too late"}]}});
+        let (job, problem) = TrainJob::from_value(&job);
+        let page = TrainingJobs {
+            jobs: vec![Row::of(&job, problem, false)],
+            namespace: "team-a".into(),
+            has_more: true,
+            next_cursor: Some("abc".into()),
+            total: Some(7),
+        };
+        let mut text = Text::new("2026-01-01T00:05:00Z".parse().unwrap());
+        page.render(&mut text);
+        assert_eq!(
+            text.finish(),
+            "name status nodes age\nbert Failed(DeadlineExceeded) 2 5m\nnote on bert: too late\n1 of 7; next cursor: abc"
+        );
+    }
+}

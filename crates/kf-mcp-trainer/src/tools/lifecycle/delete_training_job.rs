@@ -1,0 +1,229 @@
+//! `delete_training_job`: deletes a training job with all that belongs to it.
+
+use kf_mcp_core::kube::DeleteOptions;
+use kf_mcp_core::kube::resources::TRAIN_JOBS;
+use kf_mcp_core::{Access, Change, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
+use kf_mcp_trainjob::{JobName, JobState, TrainJob};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pods::outside;
+
+const NAME: &str = "delete_training_job";
+
+/// Delete a training job with its pods, logs and volume claims. Without confirmed=true it only shows what would go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeleteTrainingJob {
+    /// Training job name.
+    name: JobName,
+    /// Namespace; yours by default.
+    namespace: Option<Namespace>,
+}
+
+/// What would go. The status is no part of the plan's identity, but whether the job has ended is: then other things are
+/// lost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Deletion {
+    name: String,
+    namespace: String,
+    uid: String,
+    generation: i64,
+    finished: bool,
+    deletes: Vec<String>,
+    warnings: Vec<String>,
+    #[serde(skip)]
+    status: JobState,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Deleted {
+    name: String,
+    namespace: String,
+    /// False when it was gone already.
+    deleted: bool,
+    already_gone: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Render for Deletion {
+    fn render(&self, text: &mut Text) {
+        text.line(format!(
+            "delete training job {} in {} ({})",
+            self.name,
+            self.namespace,
+            self.status.as_str()
+        ));
+        text.fact("with it go", self.deletes.join(", "));
+        for warning in &self.warnings {
+            text.fact("warning", warning);
+        }
+    }
+}
+
+impl Render for Deleted {
+    fn render(&self, text: &mut Text) {
+        let done = if self.already_gone {
+            "was gone already"
+        } else {
+            "is deleted; its pods end within moments"
+        };
+        text.line(format!("training job {} in {} {done}", self.name, self.namespace));
+    }
+}
+
+impl Change for DeleteTrainingJob {
+    type Plan = Deletion;
+    type Output = Deleted;
+    const SPEC: ToolSpec = ToolSpec::destructive(NAME, Phase::Lifecycle)
+        .access(&[Access::new("trainer.kubeflow.org", "trainjobs", &["get", "delete"])])
+        .next(&[Next::to("list_training_jobs", "you want to see what is left")]);
+
+    async fn plan(&self, cx: &Cx) -> Result<Deletion, ToolError> {
+        let namespace = cx.namespace(self.namespace.as_ref()).await?;
+        let object = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
+        let object = object.map_err(|error| {
+            let absent = error.is_not_found();
+            let error = ToolError::from(error);
+            if !absent {
+                return error;
+            }
+            error
+                .asked(format!("read training job `{}` in namespace `{namespace}`", self.name))
+                .fix("it is gone already, or the name or namespace is another: list_training_jobs shows what there is")
+                .tool("list_training_jobs")
+        })?;
+        let plan = deletion(&TrainJob::from_value(&object).0, namespace);
+        let options = DeleteOptions {
+            uid: Some(plan.uid.clone()),
+            dry_run: true,
+        };
+        match cx
+            .kube()
+            .delete(&TRAIN_JOBS, Some(&plan.namespace), &plan.name, &options)
+            .await
+        {
+            Ok(()) => Ok(plan),
+            Err(error) if error.is_not_found() => Ok(plan),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn apply(plan: Deletion, cx: &Cx) -> Result<Deleted, ToolError> {
+        let Deletion {
+            name,
+            namespace,
+            uid,
+            warnings,
+            ..
+        } = plan;
+        let options = DeleteOptions {
+            uid: Some(uid),
+            dry_run: false,
+        };
+        let already_gone = match cx.kube().delete(&TRAIN_JOBS, Some(&namespace), &name, &options).await {
+            Ok(()) => false,
+            Err(error) if error.is_not_found() => true,
+            Err(error) if error.code() == 409 => {
+                let asked = format!("delete training job `{name}` in namespace `{namespace}`");
+                let why = "another job of that name has taken the place of the one in the plan";
+                return Err(ToolError::new(ErrorCode::StalePlan, asked, why)
+                    .fix("call again without confirmed to see what would be deleted now")
+                    .tool(NAME));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let warnings = if already_gone { Vec::new() } else { warnings };
+        Ok(Deleted {
+            name,
+            namespace,
+            deleted: !already_gone,
+            already_gone,
+            warnings,
+        })
+    }
+}
+
+kf_mcp_core::register!(change DeleteTrainingJob);
+
+fn deletion(job: &TrainJob, namespace: String) -> Deletion {
+    let name = outside(&job.metadata.name);
+    let status = JobState::of(job);
+    let mut deletes = vec![format!("JobSet {name}")];
+    deletes.push(match job.nodes() {
+        Some(nodes) => format!("the pods of {nodes} nodes with their logs"),
+        None => "its pods with their logs".into(),
+    });
+    let mut warnings = Vec::new();
+    // Only a job that fetches something has the claim; its runtime is not read for it.
+    if job.has_initializers() || job.spec.runtime_ref.name.starts_with("torchtune-") {
+        deletes.push(format!("PersistentVolumeClaim initializer-{name}"));
+        warnings.push(format!(
+            "the claim initializer-{name} holds the dataset, the model and what the training wrote to /workspace/output: \
+             trained weights that are nowhere else are lost"
+        ));
+    }
+    if !status.is_final() {
+        warnings.push("the job has not ended: what it has done since its last checkpoint is lost".into());
+    }
+    if job.metadata.deletion_timestamp.is_some() {
+        warnings.push("it is being deleted already".into());
+    }
+    Deletion {
+        namespace,
+        uid: job.metadata.uid.clone(),
+        generation: job.metadata.generation,
+        finished: status.is_final(),
+        deletes,
+        warnings,
+        status,
+        name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn plan(spec: Value, status: Value) -> Deletion {
+        let job = json!({"metadata": {"name": "a", "uid": "u", "generation": 2}, "spec": spec, "status": status});
+        deletion(&TrainJob::from_value(&job).0, "team-a".into())
+    }
+
+    #[test]
+    fn a_plan_tells_what_is_lost() {
+        let torch = json!({"runtimeRef": {"name": "torch-distributed"}, "trainer": {"numNodes": 2}});
+        let running = plan(
+            torch.clone(),
+            json!({"jobsStatus": [{"name": "node", "active": 1, "ready": 1}]}),
+        );
+        assert_eq!(running.deletes, ["JobSet a", "the pods of 2 nodes with their logs"]);
+        assert!(!running.finished && running.warnings[0].contains("has not ended"));
+        let complete = plan(torch, json!({"conditions": [{"type": "Complete", "status": "True"}]}));
+        assert!(complete.finished && complete.warnings.is_empty());
+        let tuned = plan(
+            json!({"runtimeRef": {"name": "mine"}, "initializer": {"model": {}}}),
+            json!({"conditions": [{"type": "Complete", "status": "True"}]}),
+        );
+        assert!(
+            tuned
+                .deletes
+                .contains(&"PersistentVolumeClaim initializer-a".to_owned())
+        );
+        assert!(tuned.warnings[0].contains("trained weights"));
+    }
+
+    #[test]
+    fn the_status_is_no_part_of_the_plan() {
+        let created = plan(json!({}), json!({"jobsStatus": [{"name": "node"}]}));
+        let running = plan(
+            json!({}),
+            json!({"jobsStatus": [{"name": "node", "active": 1, "ready": 1}]}),
+        );
+        assert_eq!(json!(created), json!(running));
+        assert_ne!(created.status, running.status);
+    }
+}

@@ -1,0 +1,276 @@
+//! A job that would be submitted: how it is shown, tried, and created once.
+
+use kf_mcp_core::kube::resources::TRAIN_JOBS;
+use kf_mcp_core::kube::{Created, KubeError};
+use kf_mcp_core::{Cx, ErrorCode, Render, Text, ToolError, text};
+use kf_mcp_trainjob::{JobState, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob};
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::manifest;
+use crate::pods::outside;
+
+/// Characters of the manifest that the text of a preview shows.
+const MOST: usize = 6000;
+
+/// A body for the API server, shown without its secrets.
+#[derive(Debug, Clone)]
+pub(super) struct Manifest(pub(super) Value);
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        manifest::shown(self.0.clone()).serialize(to)
+    }
+}
+
+/// What a job costs, in one line.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) image: String,
+    pub(super) num_nodes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) devices: Option<kf_mcp_trainjob::Devices>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) command: Vec<String>,
+}
+
+/// A training job that would be created.
+#[derive(Debug, Serialize)]
+pub(crate) struct Submit {
+    #[serde(flatten)]
+    pub(super) summary: Summary,
+    pub(super) runtime: Pinned,
+    pub(super) manifest: Manifest,
+    /// Stands for what the manifest does not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<String>,
+    pub(super) warnings: Vec<String>,
+    /// What the API server said about the trial. It says it only for a new job, so it is no part of the plan.
+    #[serde(skip)]
+    pub(super) server_warnings: Vec<String>,
+    /// The job of this very plan, if it exists already.
+    #[serde(skip)]
+    pub(super) existing: Option<Submitted>,
+}
+
+/// The runtime as it is now: a plan made on another one is stale.
+#[derive(Debug, Serialize)]
+pub(super) struct Pinned {
+    name: String,
+    scope: RuntimeScope,
+    uid: String,
+    generation: i64,
+}
+
+impl Pinned {
+    pub(super) fn of(runtime: &Runtime) -> Self {
+        Self {
+            name: runtime.name.clone(),
+            scope: runtime.scope,
+            uid: runtime.uid.clone(),
+            generation: runtime.generation,
+        }
+    }
+}
+
+/// A training job that was created.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Submitted {
+    name: String,
+    namespace: String,
+    status: JobState,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    uid: String,
+    /// This plan had been carried out before; nothing was created now.
+    already_submitted: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Render for Submitted {
+    fn render(&self, text: &mut Text) {
+        let done = if self.already_submitted {
+            "was submitted before"
+        } else {
+            "submitted"
+        };
+        text.line(format!(
+            "training job {} in {} {done}: {}",
+            self.name,
+            self.namespace,
+            self.status.as_str()
+        ));
+        for warning in &self.warnings {
+            text.fact("warning", warning);
+        }
+        text.line("get_training_job shows whether it runs, get_training_logs what it prints");
+    }
+}
+
+impl Render for Submit {
+    fn render(&self, text: &mut Text) {
+        let Summary {
+            name,
+            namespace,
+            image,
+            num_nodes,
+            devices,
+            command,
+        } = &self.summary;
+        if let Some(existing) = &self.existing {
+            text.line(format!(
+                "training job {name} in {namespace} exists already by this plan: {}",
+                existing.status.as_str()
+            ));
+        } else {
+            text.line(format!("create training job {name} in {namespace}"));
+        }
+        text.fact(
+            "runtime",
+            format!("{} ({})", self.runtime.name, self.runtime.scope.as_str()),
+        );
+        let devices = devices
+            .as_ref()
+            .map(|d| format!(" x {} {}", d.per_node, d.resource))
+            .unwrap_or_default();
+        text.fact("nodes", format!("{num_nodes}{devices}"));
+        text.fact("image", text::bounded(&text::clean(image), 500));
+        text.fact("command", text::bounded(&command.join(" "), 500));
+        for warning in self.warnings.iter().chain(&self.server_warnings) {
+            text.fact("warning", warning);
+        }
+        text.line(text::bounded(
+            &manifest::yaml(&manifest::shown(self.manifest.0.clone())),
+            MOST,
+        ));
+    }
+}
+
+impl Submit {
+    /// A plan for a body.
+    pub(super) fn new(mut summary: Summary, runtime: Pinned, body: Value, warnings: Vec<String>) -> Self {
+        // The summary repeats what the manifest shows, with the same care.
+        if let Value::Array(words) = manifest::shown(json!(summary.command)) {
+            summary.command = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        }
+        let hides = manifest::shown(body.clone()) != body;
+        let hidden = hides.then(|| {
+            let digest = Sha256::digest(body.to_string().as_bytes());
+            digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        });
+        Self {
+            summary,
+            runtime,
+            manifest: Manifest(body),
+            hidden,
+            warnings,
+            server_warnings: Vec::new(),
+            existing: None,
+        }
+    }
+
+    /// Lets the server try it: its rules, its webhooks, and whether the name is free.
+    pub(super) async fn tried(mut self, cx: &Cx) -> Result<Self, ToolError> {
+        match self.create(cx, &self.manifest.0, true).await {
+            Ok(created) => self.server_warnings = created.warnings.iter().map(|warning| outside(warning)).collect(),
+            Err(error) if error.is_already_exists() => self.existing = Some(self.existing(cx, error).await?),
+            Err(error) => return Err(self.refused(error)),
+        }
+        Ok(self)
+    }
+
+    /// Creates the job, unless this plan has done so before.
+    pub(super) async fn carried_out(self, cx: &Cx) -> Result<Submitted, ToolError> {
+        if let Some(existing) = self.existing {
+            return Ok(existing);
+        }
+        let mut body = self.manifest.0.clone();
+        if let Some(id) = cx.plan_id() {
+            body["metadata"]["annotations"][PLAN_ANNOTATION] = json!(id);
+        }
+        let created = match self.create(cx, &body, false).await {
+            Ok(created) => created,
+            Err(error) if error.is_already_exists() => return self.existing(cx, error).await,
+            Err(error) => return Err(self.refused(error)),
+        };
+        let uid = created
+            .object
+            .pointer("/metadata/uid")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let mut warnings = self.warnings;
+        warnings.extend(created.warnings.iter().map(|warning| outside(warning)));
+        let Summary { name, namespace, .. } = self.summary;
+        Ok(Submitted {
+            name,
+            namespace,
+            status: JobState::Created,
+            uid,
+            already_submitted: false,
+            warnings,
+        })
+    }
+
+    async fn create(&self, cx: &Cx, body: &Value, dry_run: bool) -> Result<Created<Value>, KubeError> {
+        let namespace = Some(self.summary.namespace.as_str());
+        if dry_run {
+            let Created {
+                warnings,
+                object: IgnoredAny,
+            } = cx.kube().create(&TRAIN_JOBS, namespace, body, true).await?;
+            return Ok(Created {
+                object: Value::Null,
+                warnings,
+            });
+        }
+        cx.kube().create(&TRAIN_JOBS, namespace, body, false).await
+    }
+
+    /// The job that has the name, if this plan made it; else the name is taken.
+    async fn existing(&self, cx: &Cx, taken: KubeError) -> Result<Submitted, ToolError> {
+        let Summary { name, namespace, .. } = &self.summary;
+        let job = cx.kube().get::<Value>(&TRAIN_JOBS, Some(namespace), name).await;
+        let job = match job {
+            Ok(job) => TrainJob::from_value(&job).0,
+            Err(error) if error.is_not_found() || error.is_forbidden() => return Err(self.refused(taken)),
+            Err(error) => return Err(error.into()),
+        };
+        let status = JobState::of(&job);
+        let same =
+            cx.plan_id().is_some() && job.metadata.annotations.get(PLAN_ANNOTATION).map(String::as_str) == cx.plan_id();
+        if !same {
+            let answered = format!("a training job of that name exists and is {}", status.as_str());
+            let asked = format!("create training job `{name}` in namespace `{namespace}`");
+            return Err(ToolError::new(ErrorCode::AlreadyExists, asked, answered)
+                .fix("choose another name, or leave `name` out and one is made")
+                .tool("get_training_job"));
+        }
+        Ok(Submitted {
+            name: name.clone(),
+            namespace: namespace.clone(),
+            status,
+            uid: outside(&job.metadata.uid),
+            already_submitted: true,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// What the server refused, in the words of the tool.
+    fn refused(&self, error: KubeError) -> ToolError {
+        let missing = error.is_not_found();
+        let Summary { name, namespace, .. } = &self.summary;
+        let error = ToolError::from(error).asked(format!("create training job `{name}` in namespace `{namespace}`"));
+        if missing {
+            return error
+                .fix("list_namespaces shows the namespaces that you may use")
+                .tool("list_namespaces");
+        }
+        error
+    }
+}
