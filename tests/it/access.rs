@@ -44,6 +44,7 @@ fn scenes() -> Vec<Scene> {
                 ("get_training_logs", json!({"name": "llama-lora", "step": "node-0"})),
                 ("get_training_logs", json!({"name": "qwen-sft"})),
                 ("get_training_events", json!({"name": "llama-lora"})),
+                ("get_training_events", json!({"name": "nobody"})),
                 (
                     "run_container_training",
                     json!({"name": "probe", "image": "example.com/train:1", "confirmed": true}),
@@ -52,6 +53,10 @@ fn scenes() -> Vec<Scene> {
                 (
                     "run_container_training",
                     json!({"name": "probe", "image": "example.com/train:1", "confirmed": true}),
+                ),
+                (
+                    "run_container_training",
+                    json!({"name": "other", "image": "example.com/train:1", "runtime": "nope"}),
                 ),
                 ("delete_training_job", json!({"name": "probe", "confirmed": true})),
                 ("list_optimization_jobs", json!({"namespace": "*"})),
@@ -147,9 +152,9 @@ async fn requests_per_call() {
         ("list_training_jobs", json!({"limit": 50})),
         ("list_training_jobs", json!({"limit": 500})),
         ("list_training_jobs", json!({"limit": 50, "status": "Suspended"})),
-        ("get_training_job", json!({"name": "job-00001"})),
-        ("get_training_logs", json!({"name": "job-00001"})),
-        ("get_training_events", json!({"name": "job-00001"})),
+        ("get_training_job", json!({"name": "bert-00008"})),
+        ("get_training_logs", json!({"name": "bert-00008"})),
+        ("get_training_events", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_runtime", json!({"name": "torch-distributed"})),
         ("check_compatibility", json!({})),

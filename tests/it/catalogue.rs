@@ -112,14 +112,17 @@ fn the_catalogue_names_the_culprit_of_what_it_refuses() {
         .unwrap_err()
         .to_string()
     };
-    insta::assert_snapshot!([
-        refuse(&EMPTY, &["empty"]),
-        refuse(&TWIN, &["hub", "twin"]),
-        refuse(&BAD, &["bad"]),
-        refuse(&DANGLING, &["dangling"]),
-        refuse(&EMPTY, &["trainr"]),
-        refuse(&EMPTY, &["spark"]),
-    ].join("\n"), @"");
+    insta::assert_snapshot!(
+        [
+            refuse(&EMPTY, &["empty"]),
+            refuse(&TWIN, &["hub", "twin"]),
+            refuse(&BAD, &["bad"]),
+            refuse(&DANGLING, &["dangling"]),
+            refuse(&EMPTY, &["trainr"]),
+            refuse(&EMPTY, &["spark"]),
+        ]
+        .join("\n")
+    );
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
     throughput(
         &binary,
         "get_training_job",
-        json!({"name": "job-00001"}),
+        json!({"name": "bert-00008"}),
         "on the sandbox",
     )?;
     Ok(())
@@ -159,7 +159,7 @@ fn calls(binary: &Path) -> Result<()> {
     for (tool, arguments) in [
         ("list_training_jobs", json!({"limit": 50})),
         ("list_training_jobs", json!({"limit": 500})),
-        ("get_training_job", json!({"name": "job-00001"})),
+        ("get_training_job", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_cluster_resources", json!({})),
     ] {

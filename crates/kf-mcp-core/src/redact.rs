@@ -76,20 +76,24 @@ static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i)(?P<head>",
         r#"\b[a-z0-9_.\-]*(?:token|password|passwd|secret|api_?key|access_?key(?:_?id)?|credential|x-amz-signature|x-amz-credential)["']?\s*[=:]\s*["']?"#,
-        r"|\bauthorization:\s*(?:bearer|basic)\s+|\bbearer\s+|[a-z][a-z0-9+.\-]*://[^\s/:@]+:|[?&](?:sig|signature|key)=",
+        r"|\bauthorization:\s*(?:bearer|basic)\s+|\bbearer\s+|[?&](?:sig|signature|key)=",
         r")(?P<value>[^\s\x22',;&@]+)"
     ))
     .ok()
 });
 
+static IN_URL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)(?P<head>[a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+@").ok());
+
 /// The text with what looks like a secret replaced by `***`: well-known token forms, values after names such as
 /// `password=`, bearer tokens, passwords in URLs, signatures of signed URLs.
 pub fn secrets(text: &str) -> String {
-    let (Some(known), Some(named)) = (KNOWN.as_ref(), NAMED.as_ref()) else {
+    let (Some(known), Some(named), Some(in_url)) = (KNOWN.as_ref(), NAMED.as_ref(), IN_URL.as_ref()) else {
         // The patterns are constants and tested, but a text is never let through unread.
         return "***".to_owned();
     };
     let text = known.replace_all(text, "***");
+    let text = in_url.replace_all(&text, "$head***@");
     named
         .replace_all(&text, |found: &Captures<'_>| {
             let (head, value) = (&found["head"], &found["value"]);
@@ -111,7 +115,7 @@ fn is_plain(value: &str) -> bool {
 
 fn is_certain(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.contains("password") || name.contains("passwd") || name.contains("secret") || name.contains("://")
+    name.contains("password") || name.contains("passwd") || name.contains("secret")
 }
 
 #[cfg(test)]
@@ -147,6 +151,7 @@ mod tests {
             "token: 151643",
             "loading tokenizer from /workspace/model",
             "epoch 1 key metrics: accuracy=0.935",
+            "no connection to http://127.0.0.1:8080: refused",
         ] {
             assert_eq!(secrets(text), text);
         }

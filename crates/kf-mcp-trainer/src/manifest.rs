@@ -157,10 +157,10 @@ mod tests {
         let object = json!({
             "kind": "TrainJob",
             "metadata": {"labels": {"a/b": "1"}, "name": "x"},
-            "spec": {"args": ["a b", "1"], "empty": {}, "env": [{"name": "A", "value": "yes"}, {"name": "B"}], "n": 2},
+            "spec": {"args": ["a b", "1"], "empty": {}, "env": [{"name": "A", "value": "yes"}, {"name": "B"}], "nodes": 2},
         });
         let want = "kind: TrainJob\nmetadata:\n  labels:\n    a/b: \"1\"\n  name: x\nspec:\n  args: [\"a b\",\"1\"]\n  \
-                    empty: {}\n  env:\n    - name: A\n      value: \"yes\"\n    - name: B\n  n: 2\n";
+                    empty: {}\n  env:\n    - name: A\n      value: \"yes\"\n    - name: B\n  nodes: 2\n";
         assert_eq!(yaml(&object), want);
     }
 }

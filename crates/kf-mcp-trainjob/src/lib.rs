@@ -21,7 +21,7 @@ pub use build::{
 };
 pub use job::{
     Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Progress, ProgressMetric, Resources,
-    TrainJob, Trainer,
+    RuntimeRefSpec, TrainJob, Trainer,
 };
 pub use name::{JobName, NAME_PATTERN, generated_name, max_name_length};
 pub use quantity::{count, is_quantity, same_quantity};

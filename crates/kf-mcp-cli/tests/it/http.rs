@@ -67,6 +67,8 @@ impl Drop for Served {
 
 #[tokio::test]
 async fn both_generations_list_and_call() {
+    // The client's TLS wants a provider, although it speaks to loopback without TLS.
+    rustls::crypto::ring::default_provider().install_default().ok();
     for stateless in [&[][..], &["--stateless"]] {
         let served = Served::start(&[&["--sandbox", "--persona", "platform-admin"][..], stateless].concat());
         for (name, mode) in modes() {

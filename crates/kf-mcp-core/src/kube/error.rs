@@ -106,9 +106,9 @@ impl From<KubeError> for ToolError {
             namespace,
             cause,
         } = error;
-        let place = match &namespace {
-            Some(namespace) => format!("in namespace `{namespace}`"),
-            None => "at the cluster scope".to_owned(),
+        let binding = match &namespace {
+            Some(namespace) => format!("a RoleBinding in namespace `{namespace}`"),
+            None => "a ClusterRoleBinding".to_owned(),
         };
         match cause {
             Cause::NoConfig(tried) => ToolError::new(ErrorCode::Unreachable, asked, tried)
@@ -131,19 +131,19 @@ impl From<KubeError> for ToolError {
             Cause::Malformed(why) => ToolError::new(ErrorCode::Internal, asked, format!("{server} sent an answer that makes no sense: {why}")),
             Cause::Undeclared => ToolError::new(ErrorCode::Internal, asked, "the tool does not declare this access")
                 .fix("report this as a defect of kubeflow-mcp"),
-            Cause::Status(status) => from_status(status, asked, &server, &place),
+            Cause::Status(status) => from_status(status, asked, &server, &binding),
         }
     }
 }
 
-fn from_status(status: Status, asked: String, server: &str, place: &str) -> ToolError {
+fn from_status(status: Status, asked: String, server: &str, binding: &str) -> ToolError {
     let said = |code| ToolError::new(code, asked.clone(), status.message.clone());
     match (status.code, status.reason.as_str()) {
         (401, _) => said(ErrorCode::Unauthenticated)
             .fix(format!("{server} does not accept the credentials: log in again or renew the token of the kubeconfig")),
         (403, _) if is_admission(&status.message) => said(ErrorCode::AdmissionDenied).fix("change what the message names and try again"),
         (403, _) => said(ErrorCode::Forbidden).fix(format!(
-            "ask an administrator of the cluster for the right to {asked}, for example with a RoleBinding {place}"
+            "ask an administrator of the cluster for the right to {asked}, for example with {binding}"
         )),
         (404, "NotFound") => said(ErrorCode::NotFound),
         (404, _) => ToolError::new(

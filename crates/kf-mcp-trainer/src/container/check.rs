@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kf_mcp_core::names::is_label;
+use kf_mcp_core::names::{is_label, is_subdomain};
 use kf_mcp_core::{ErrorCode, ToolError};
 use kf_mcp_trainjob::{
     Runtime, count, devices, image, label_key, label_value, max_name_length, node_resources, reserved_env,
@@ -13,6 +13,8 @@ use super::{Checked, Problems, Wishes, env};
 
 /// As many words as Trainer takes in a command.
 const MOST_WORDS: usize = 128;
+/// More than any node has.
+const MOST_GPUS: u32 = 1024;
 /// As many volumes and tolerations as a patch may have.
 const MOST_ITEMS: usize = 128;
 /// As many bytes as all annotations may have.
@@ -26,6 +28,23 @@ pub(crate) fn of_arguments(wishes: &Wishes) -> Result<Checked, ToolError> {
     if let Err(why) = image(wishes.image) {
         problems.add("image", why);
     }
+    if !is_subdomain(wishes.runtime) {
+        problems.add(
+            "runtime",
+            "is not the name of a runtime: a-z, 0-9, `-` and `.`, at most 253 characters",
+        );
+    }
+    if wishes
+        .pods
+        .service_account_name
+        .as_deref()
+        .is_some_and(|name| !is_subdomain(name))
+    {
+        problems.add("service_account_name", "is not the name of a ServiceAccount");
+    }
+    if wishes.gpu_per_node.is_some_and(|gpus| gpus > MOST_GPUS) {
+        problems.add("gpu_per_node", format!("must be at most {MOST_GPUS}"));
+    }
     for (field, words) in [("command", wishes.command), ("args", wishes.args)] {
         if words.len() > MOST_WORDS {
             problems.add(
@@ -37,14 +56,17 @@ pub(crate) fn of_arguments(wishes: &Wishes) -> Result<Checked, ToolError> {
     if !(1..=10_000).contains(&wishes.num_nodes) {
         problems.add("num_nodes", "must be between 1 and 10000");
     }
-    if wishes.num_proc_per_node == Some(0) {
-        problems.add("num_proc_per_node", "must be at least 1");
+    if wishes
+        .num_proc_per_node
+        .is_some_and(|processes| !(1..=1024).contains(&processes))
+    {
+        problems.add("num_proc_per_node", "must be between 1 and 1024");
     }
     if wishes.active_deadline_seconds.is_some_and(|seconds| seconds < 1) {
         problems.add("active_deadline_seconds", "must be at least 1");
     }
     let resources = resources(wishes, &mut problems);
-    let env = env::variables(wishes.env, &mut problems);
+    let env = env::variables(wishes, &mut problems);
     marks(wishes, &mut problems);
     pods(wishes, &mut problems);
     problems.settle()?;
@@ -86,7 +108,7 @@ fn gpu(count: u32) -> Map<String, Value> {
 /// Labels and annotations.
 fn marks(wishes: &Wishes, problems: &mut Problems) {
     for (field, marks) in [("labels", wishes.labels), ("annotations", wishes.annotations)] {
-        for (key, value) in marks {
+        for (key, value) in marks.into_iter().flatten() {
             let at = format!("{field}.{key}");
             if let Err(why) = label_key(key) {
                 problems.add(&at, why);
@@ -99,11 +121,8 @@ fn marks(wishes: &Wishes, problems: &mut Problems) {
             }
         }
     }
-    let size: usize = wishes
-        .annotations
-        .iter()
-        .map(|(key, value)| key.len() + value.len())
-        .sum();
+    let annotations = wishes.annotations.into_iter().flatten();
+    let size: usize = annotations.map(|(key, value)| key.len() + value.len()).sum();
     if size > MOST_ANNOTATIONS {
         problems.add("annotations", "are larger than 256 KiB in all");
     }
@@ -208,7 +227,7 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime) -> Result<(), ToolE
         );
         problems.add("name", why);
     }
-    for name in wishes.env.keys().filter(|name| reserved_env(runtime.policy, name)) {
+    for (name, _) in wishes.env().filter(|(name, _)| reserved_env(runtime.policy, name)) {
         problems.add(format!("env.{name}"), "is set by Trainer itself on this runtime");
     }
     let own: BTreeSet<&str> = wishes.pods.volumes.iter().map(|volume| text(volume, "name")).collect();

@@ -3,8 +3,6 @@
 use super::*;
 use kf_mcp_trainjob::{PodOptions, RuntimeScope};
 
-static NONE: BTreeMap<String, String> = BTreeMap::new();
-
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
@@ -16,33 +14,12 @@ fn list(value: Value) -> Vec<Map<String, Value>> {
 fn wishes<'a>(env: &'a Map<String, Value>, resources: Option<&'a Map<String, Value>>, gpus: Option<u32>) -> Wishes<'a> {
     Wishes {
         image: "i",
+        runtime: "r",
         num_nodes: 1,
-        env,
+        env: Some(env),
         resources_per_node: resources,
         gpu_per_node: gpus,
-        labels: &NONE,
-        annotations: &NONE,
-        ..empty()
-    }
-}
-
-fn empty<'a>() -> Wishes<'a> {
-    static MAP: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-    Wishes {
-        image: "",
-        command: &[],
-        args: &[],
-        name: None,
-        num_nodes: 1,
-        gpu_per_node: None,
-        resources_per_node: None,
-        env: &MAP,
-        pods: PodOptions::default(),
-        labels: &NONE,
-        annotations: &NONE,
-        num_proc_per_node: None,
-        active_deadline_seconds: None,
-        suspend: false,
+        ..Wishes::default()
     }
 }
 
@@ -97,8 +74,9 @@ fn all_that_is_wrong_is_told_at_once() {
     let wrong = Wishes {
         image: "a b",
         num_nodes: 0,
-        env: &env,
-        labels: &labels,
+        runtime: "A/b",
+        env: Some(&env),
+        labels: Some(&labels),
         num_proc_per_node: Some(0),
         active_deadline_seconds: Some(0),
         pods: PodOptions {
@@ -110,11 +88,12 @@ fn all_that_is_wrong_is_told_at_once() {
             node_selector: object(json!({"zone": "a b"})),
             ..PodOptions::default()
         },
-        ..empty()
+        ..Wishes::default()
     };
     let error = of_arguments(&wrong).unwrap_err();
     for part in [
         "`image`",
+        "`runtime`",
         "`num_nodes`",
         "`num_proc_per_node`",
         "`active_deadline_seconds`",

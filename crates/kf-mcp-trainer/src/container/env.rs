@@ -4,7 +4,7 @@ use kf_mcp_core::redact;
 use kf_mcp_trainjob::env_name;
 use serde_json::{Map, Value, json};
 
-use super::Problems;
+use super::{Problems, Wishes};
 
 /// As many as Trainer takes.
 const MOST: usize = 128;
@@ -12,15 +12,13 @@ const MOST: usize = 128;
 const SOURCES: [&str; 4] = ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"];
 
 /// The variables as Kubernetes writes them, in the order of their names.
-pub(super) fn variables(given: &Map<String, Value>, problems: &mut Problems) -> Vec<Value> {
-    if given.len() > MOST {
-        problems.add(
-            "env",
-            format!("has {} variables, at most {MOST} are possible", given.len()),
-        );
+pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> {
+    let count = wishes.env().count();
+    if count > MOST {
+        problems.add("env", format!("has {count} variables, at most {MOST} are possible"));
     }
     let mut variables = Vec::new();
-    for (name, value) in given {
+    for (name, value) in wishes.env() {
         let field = format!("env.{name}");
         if let Err(why) = env_name(name) {
             problems.add(&field, why);
@@ -93,7 +91,13 @@ mod tests {
 
     fn told(given: Value) -> (Vec<Value>, String) {
         let mut problems = Problems::default();
-        let variables = variables(given.as_object().unwrap(), &mut problems);
+        let variables = variables(
+            &Wishes {
+                env: given.as_object(),
+                ..Wishes::default()
+            },
+            &mut problems,
+        );
         (
             variables,
             problems

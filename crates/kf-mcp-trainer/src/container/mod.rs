@@ -14,22 +14,30 @@ pub(crate) use check::{of_arguments, of_runtime};
 pub(crate) use warn::warnings;
 
 /// The wishes of a call, as they came.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Wishes<'a> {
     pub(crate) image: &'a str,
     pub(crate) command: &'a [String],
     pub(crate) args: &'a [String],
     pub(crate) name: Option<&'a str>,
+    pub(crate) runtime: &'a str,
     pub(crate) num_nodes: u32,
     pub(crate) gpu_per_node: Option<u32>,
     pub(crate) resources_per_node: Option<&'a Map<String, Value>>,
-    pub(crate) env: &'a Map<String, Value>,
+    pub(crate) env: Option<&'a Map<String, Value>>,
     pub(crate) pods: PodOptions,
-    pub(crate) labels: &'a BTreeMap<String, String>,
-    pub(crate) annotations: &'a BTreeMap<String, String>,
+    pub(crate) labels: Option<&'a BTreeMap<String, String>>,
+    pub(crate) annotations: Option<&'a BTreeMap<String, String>>,
     pub(crate) num_proc_per_node: Option<u32>,
     pub(crate) active_deadline_seconds: Option<i64>,
     pub(crate) suspend: bool,
+}
+
+impl<'a> Wishes<'a> {
+    /// The variables.
+    fn env(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.env.into_iter().flatten()
+    }
 }
 
 /// What is right whatever the runtime.
@@ -108,8 +116,8 @@ pub(crate) fn submission(
         num_proc_per_node: wishes.num_proc_per_node,
         pods: wishes.pods.clone(),
         parts: runtime.training_parts().map(str::to_owned).collect(),
-        labels: wishes.labels.clone(),
-        annotations: wishes.annotations.clone(),
+        labels: wishes.labels.cloned().unwrap_or_default(),
+        annotations: wishes.annotations.cloned().unwrap_or_default(),
         active_deadline_seconds: wishes.active_deadline_seconds,
         suspend: wishes.suspend,
     }

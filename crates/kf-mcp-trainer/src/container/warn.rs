@@ -49,7 +49,7 @@ pub(crate) fn warnings(wishes: &Wishes, checked: &Checked, runtime: &Runtime) ->
     if wishes.suspend {
         warnings.push("the job is created suspended: nothing runs until it is resumed".into());
     }
-    if !wishes.labels.is_empty() {
+    if wishes.labels.is_some_and(|labels| !labels.is_empty()) {
         warnings.push("labels are the job's and do not reach its pods".into());
     }
     secrets(wishes, &mut warnings);
@@ -97,8 +97,7 @@ fn secrets(wishes: &Wishes, warnings: &mut Vec<String>) {
     }
     let holds = |value: &Value| value.as_str().is_some_and(|value| redact::secrets(value) != value);
     let names: Vec<&str> = wishes
-        .env
-        .iter()
+        .env()
         .filter(|(_, value)| holds(value))
         .map(|(name, _)| name.as_str())
         .collect();
@@ -111,29 +110,17 @@ fn secrets(wishes: &Wishes, warnings: &mut Vec<String>) {
 mod tests {
     use super::*;
     use kf_mcp_trainjob::RuntimeScope;
-    use serde_json::{Map, json};
-    use std::collections::BTreeMap;
+    use serde_json::json;
 
     fn told(policy: &str, resources: Value, change: impl FnOnce(&mut Wishes)) -> String {
         let value = json!({"metadata": {"name": "r"}, "spec": {"mlPolicy": {policy: {}}, "template": {"spec": {"replicatedJobs": [
             {"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node"}]}}}}}]}}}});
         let runtime = Runtime::from_value(&value, RuntimeScope::Cluster);
-        let (env, none) = (Map::new(), BTreeMap::new());
         let mut wishes = Wishes {
             image: "i",
-            command: &[],
-            args: &[],
-            name: None,
+            runtime: "r",
             num_nodes: 1,
-            gpu_per_node: None,
-            resources_per_node: None,
-            env: &env,
-            pods: Default::default(),
-            labels: &none,
-            annotations: &none,
-            num_proc_per_node: None,
-            active_deadline_seconds: None,
-            suspend: false,
+            ..Wishes::default()
         };
         change(&mut wishes);
         let checked = Checked {

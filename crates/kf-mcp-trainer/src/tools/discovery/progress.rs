@@ -53,7 +53,11 @@ impl Progress {
 
     fn line(&self, text: &Text) -> String {
         let mut parts: Vec<String> = self.percent.map(|percent| format!("{percent}%")).into_iter().collect();
-        parts.extend(self.remaining_seconds.map(|seconds| format!("about {seconds} s to go")));
+        parts.extend(
+            self.remaining_seconds
+                .filter(|s| *s > 0)
+                .map(|seconds| format!("about {seconds} s to go")),
+        );
         parts.extend(
             self.metrics
                 .iter()
@@ -109,13 +113,13 @@ impl Render for TrainingJob {
                 let place = step.node.clone().unwrap_or_default();
                 [
                     step.name.clone(),
-                    step.status.clone(),
                     restarts,
                     place,
                     step.pod.clone().unwrap_or_default(),
+                    step.status.clone(),
                 ]
             });
-            text.table(["step", "status", "restarts", "node", "pod"], rows);
+            text.table(["step", "restarts", "node", "pod", "status"], rows);
         }
         let more = self.steps.len().saturating_sub(MOST_STEPS) + self.steps_left_out;
         if more > 0 {

@@ -153,6 +153,7 @@ fn deletion(job: &TrainJob, namespace: String) -> Deletion {
     let status = JobState::of(job);
     let mut deletes = vec![format!("JobSet {name}")];
     deletes.push(match job.nodes() {
+        Some(1) => "the pod of its node with its log".into(),
         Some(nodes) => format!("the pods of {nodes} nodes with their logs"),
         None => "its pods with their logs".into(),
     });

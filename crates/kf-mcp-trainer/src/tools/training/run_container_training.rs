@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_core::{Access, Change, Cx, Namespace, Next, ObjectName, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Change, Cx, Namespace, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::{CALLER_LABEL, JobName, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PodOptions, devices};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,63 +20,50 @@ const DEFAULT_RUNTIME: &str = "torch-distributed";
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunContainerTraining {
-    /// Container image.
+    /// Image.
     image: String,
-    /// Command; the image's own by default.
-    #[serde(default)]
-    command: Vec<String>,
-    /// Arguments of the command.
-    #[serde(default)]
-    args: Vec<String>,
-    /// Job name; made from the image by default.
+    /// Command; default the image's.
+    command: Option<Vec<String>>,
+    /// Its arguments.
+    args: Option<Vec<String>>,
+    /// Job name; default made from the image.
     name: Option<JobName>,
-    /// Runtime; torch-distributed by default.
-    runtime: Option<ObjectName>,
-    /// Namespace; yours by default.
+    /// Default torch-distributed.
+    runtime: Option<String>,
+    /// Default yours.
     namespace: Option<Namespace>,
     /// Nodes.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10_000))]
     num_nodes: u32,
-    /// NVIDIA GPUs per node, 0 for CPU; resources_per_node, where given, decides alone.
-    #[schemars(range(max = 1024), extend("default" = 1))]
+    /// NVIDIA GPUs; unused if resources_per_node is given.
+    #[schemars(extend("default" = 1))]
     gpu_per_node: Option<u32>,
-    /// Limits of a node, like {"cpu": 4, "memory": "16Gi", "gpu": 1}; mig-<profile>, tpu and full names too.
+    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}; also mig-<profile>, tpu, full names.
     resources_per_node: Option<Map<String, Value>>,
-    /// Variables by name: text, or {"secretKeyRef": {"name": …, "key": …}} for secrets.
-    #[serde(default)]
-    env: Map<String, Value>,
-    /// Node labels to run on.
-    #[serde(default)]
-    node_selector: BTreeMap<String, String>,
-    /// Kubernetes tolerations.
-    #[serde(default)]
-    tolerations: Vec<Map<String, Value>>,
-    /// Kubernetes volumes.
-    #[serde(default)]
-    volumes: Vec<Map<String, Value>>,
-    /// Kubernetes volumeMounts of the training container.
-    #[serde(default)]
-    volume_mounts: Vec<Map<String, Value>>,
-    /// Kubernetes affinity.
-    #[serde(default)]
-    affinity: Map<String, Value>,
-    /// ServiceAccount of the pods.
-    service_account_name: Option<ObjectName>,
-    /// Pull secrets, like [{"name": "my-registry"}].
-    #[serde(default)]
-    image_pull_secrets: Vec<Map<String, Value>>,
-    /// Labels of the job.
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    /// Annotations of the job.
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    /// Processes per node; by default one per GPU, else per CPU.
-    #[schemars(range(min = 1, max = 1024))]
+    /// Text, or {"secretKeyRef": {"name", "key"}}, by name.
+    env: Option<Map<String, Value>>,
+    /// Node labels.
+    node_selector: Option<BTreeMap<String, String>>,
+    /// As in a pod.
+    tolerations: Option<Vec<Map<String, Value>>>,
+    /// As in a pod.
+    volumes: Option<Vec<Map<String, Value>>>,
+    /// As in a container.
+    volume_mounts: Option<Vec<Map<String, Value>>>,
+    /// As in a pod.
+    affinity: Option<Map<String, Value>>,
+    /// Of the pods.
+    service_account_name: Option<String>,
+    /// Like [{"name": "registry"}].
+    image_pull_secrets: Option<Vec<Map<String, Value>>>,
+    /// Of the job.
+    labels: Option<BTreeMap<String, String>>,
+    /// Of the job.
+    annotations: Option<BTreeMap<String, String>>,
+    /// Default one per GPU, else per CPU.
     num_proc_per_node: Option<u32>,
-    /// End the job after this time.
-    #[schemars(range(min = 1))]
+    /// End it then.
     active_deadline_seconds: Option<i64>,
     /// Create it paused.
     #[serde(default)]
@@ -89,30 +76,29 @@ fn one() -> u32 {
 
 impl RunContainerTraining {
     fn wishes(&self) -> Wishes<'_> {
-        let selector = self
-            .node_selector
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+        let selector = self.node_selector.iter().flatten();
+        let selector = selector.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
         Wishes {
             image: self.image.trim(),
-            command: &self.command,
-            args: &self.args,
+            command: self.command.as_deref().unwrap_or_default(),
+            args: self.args.as_deref().unwrap_or_default(),
             name: self.name.as_deref(),
+            runtime: self.runtime.as_deref().unwrap_or(DEFAULT_RUNTIME),
             num_nodes: self.num_nodes,
             gpu_per_node: self.gpu_per_node,
             resources_per_node: self.resources_per_node.as_ref(),
-            env: &self.env,
+            env: self.env.as_ref(),
             pods: PodOptions {
                 node_selector: selector.collect(),
-                tolerations: self.tolerations.clone(),
-                affinity: self.affinity.clone(),
-                volumes: self.volumes.clone(),
-                volume_mounts: self.volume_mounts.clone(),
-                service_account_name: self.service_account_name.as_ref().map(ToString::to_string),
-                image_pull_secrets: self.image_pull_secrets.clone(),
+                tolerations: self.tolerations.clone().unwrap_or_default(),
+                affinity: self.affinity.clone().unwrap_or_default(),
+                volumes: self.volumes.clone().unwrap_or_default(),
+                volume_mounts: self.volume_mounts.clone().unwrap_or_default(),
+                service_account_name: self.service_account_name.clone(),
+                image_pull_secrets: self.image_pull_secrets.clone().unwrap_or_default(),
             },
-            labels: &self.labels,
-            annotations: &self.annotations,
+            labels: self.labels.as_ref(),
+            annotations: self.annotations.as_ref(),
             num_proc_per_node: self.num_proc_per_node,
             active_deadline_seconds: self.active_deadline_seconds,
             suspend: self.suspend,
@@ -142,7 +128,7 @@ impl Change for RunContainerTraining {
         let wishes = self.wishes();
         let checked: Checked = container::of_arguments(&wishes)?;
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let name = self.runtime.as_deref().unwrap_or(DEFAULT_RUNTIME);
+        let name = wishes.runtime;
         let Some(found) = runtimes::find(cx, &namespace, name).await? else {
             return Err(runtimes::missing(cx, &namespace, name, "runtime").await);
         };
