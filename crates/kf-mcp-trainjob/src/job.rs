@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient;
+use crate::progress::Progress;
 use crate::resources::{Devices, devices};
 
 /// A training job.
@@ -199,32 +200,6 @@ pub struct JobCounts {
     pub failed: i64,
     /// It is paused.
     pub suspended: i64,
-}
-
-/// What the training tells about itself.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Progress {
-    /// 0 to 100.
-    pub progress_percentage: Option<i64>,
-    /// How long it thinks it still needs.
-    pub estimated_remaining_seconds: Option<i64>,
-    /// Named values.
-    #[serde(deserialize_with = "lenient::null")]
-    pub metrics: Vec<ProgressMetric>,
-    /// When it told so.
-    #[serde(deserialize_with = "lenient::time")]
-    pub last_updated_time: Option<Timestamp>,
-}
-
-/// One value that the training tells.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct ProgressMetric {
-    /// Its name.
-    pub name: String,
-    /// Its value, as text.
-    pub value: String,
 }
 
 impl TrainJob {

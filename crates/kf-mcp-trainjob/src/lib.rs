@@ -8,6 +8,7 @@ mod build;
 mod job;
 mod lenient;
 mod name;
+mod progress;
 mod quantity;
 mod reserved;
 mod resources;
@@ -20,10 +21,11 @@ pub use build::{
     Submission,
 };
 pub use job::{
-    Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Progress, ProgressMetric, Resources,
-    RuntimeRefSpec, TrainJob, Trainer,
+    Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Resources, RuntimeRefSpec, TrainJob,
+    Trainer,
 };
 pub use name::{JobName, NAME_PATTERN, generated_name, max_name_length};
+pub use progress::{Progress, ProgressMetric};
 pub use quantity::{count, is_quantity, same_quantity};
 pub use reserved::{reserved_env, reserved_names};
 pub use resources::{Devices, ResourceError, devices, node_resources};

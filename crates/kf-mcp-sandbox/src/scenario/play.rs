@@ -65,13 +65,14 @@ pub(super) fn play(world: &File, now: Timestamp) -> Result<Scenario, ScenarioErr
     deeds.sort_by_key(|(time, _)| *time);
     let mut store = Store::new();
     for (time, deed) in deeds {
-        // Nothing is scheduled while the furniture is carried in; only what has children needs the controllers.
+        // Nothing is scheduled while the furniture is carried in; only what has children needs the controllers. What was
+        // due before this deed happens before it, or the controllers would act on it in its past.
+        if store.count(kind("TrainJob"), None) > 0 {
+            settle(&mut store, time);
+        }
         match deed {
             Deed::Create(object) => create(&mut store, object, time)?,
-            Deed::Turn(story, turn) => {
-                settle(&mut store, time);
-                happen(&mut store, story, turn, now)?;
-            }
+            Deed::Turn(story, turn) => happen(&mut store, story, turn, now)?,
         }
         if store.count(kind("TrainJob"), None) > 0 {
             settle(&mut store, time);

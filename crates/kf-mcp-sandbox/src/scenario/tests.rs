@@ -197,3 +197,26 @@ fn ten_thousand_jobs_settle_quickly() {
         began.elapsed()
     );
 }
+
+#[test]
+fn nothing_is_older_than_what_owns_it() {
+    let now: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+    let scenario = load("showcase", now).unwrap();
+    let born = |object: &Value| object["metadata"]["creationTimestamp"].as_str().unwrap().to_owned();
+    for object in &scenario.objects {
+        for owner in object["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
+            let of = scenario.objects.iter().find(|other| {
+                other["kind"] == owner["kind"]
+                    && other["metadata"]["name"] == owner["name"]
+                    && other["metadata"]["namespace"] == object["metadata"]["namespace"]
+            });
+            let of = of.unwrap();
+            assert!(
+                born(of) <= born(object),
+                "{} {}",
+                object["kind"],
+                object["metadata"]["name"]
+            );
+        }
+    }
+}
