@@ -126,10 +126,10 @@ impl ServeOptions {
             ("transport", self.transport.as_ref().map(|v| json!(v))),
             ("host", self.host.map(|v| json!(v.to_string()))),
             ("port", self.port.map(|v| json!(v))),
-            ("stateless", self.stateless.then(|| json!(true))),
+            ("stateless", self.stateless.then_some(json!(true))),
             ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
             ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
-            ("no_banner", self.no_banner.then(|| json!(true))),
+            ("no_banner", self.no_banner.then_some(json!(true))),
         ];
         flags.extend(
             said.into_iter()

@@ -255,7 +255,7 @@ async fn run(
         () = tokio::time::sleep_until(late) => Err(ToolError::new(
             ErrorCode::Timeout,
             asked(),
-            format!("no answer within {} s", tool.spec.deadline.as_secs()),
+            format!("no answer within {} s (the cluster is {})", tool.spec.deadline.as_secs(), gate.server()),
         )),
     }
 }

@@ -148,6 +148,11 @@ impl Kube {
         &self.gate
     }
 
+    /// The server in words, for messages.
+    pub fn server(&self) -> String {
+        self.gate.server()
+    }
+
     /// Namespace of calls that name none, and the server's address. Connects if that has not happened.
     pub async fn defaults(&self) -> Result<(String, String), KubeError> {
         let asked = Asked::about("find", "the default namespace");

@@ -108,6 +108,11 @@ impl Gate {
             .clone()
     }
 
+    /// The server in words, for messages.
+    pub fn server(&self) -> String {
+        self.cluster.describe()
+    }
+
     /// When the call must have ended.
     pub fn deadline(&self) -> Instant {
         self.deadline

@@ -85,7 +85,7 @@ impl Tool for GetTrainingLogs {
             ToolError::new(
                 ErrorCode::Timeout,
                 asked.clone(),
-                format!("no answer within {} s", READ.as_secs()),
+                format!("{} did not answer within {} s", cx.kube().server(), READ.as_secs()),
             )
             .fix("ask for less with tail_lines or since_seconds, or try again")
         };
