@@ -13,7 +13,13 @@ const LONG: usize = 400;
 /// No file is longer.
 const TOO_LONG: usize = 800;
 /// Where rmcp may be named: the server, and the commands and tests that are MCP clients.
-const MAY_NAME_RMCP: &[&str] = &["crates/kf-mcp-server/", "crates/kf-mcp-cli/src/commands/demo", "tests/"];
+const MAY_NAME_RMCP: &[&str] = &[
+    "crates/kf-mcp-server/",
+    "crates/kf-mcp-cli/src/commands/demo",
+    "crates/kf-mcp-cli/tests/",
+    "tests/",
+    "xtask/",
+];
 
 pub(crate) fn run() -> Result<()> {
     let root = root();
@@ -93,17 +99,22 @@ fn reach(path: &Path, is_root: bool, reached: &mut BTreeSet<PathBuf>) -> Result<
     } else {
         folder.join(stem)
     };
-    modules(&file.items, &inside, reached)
+    modules(&file.items, folder, &inside, reached)
 }
 
-fn modules(items: &[syn::Item], inside: &Path, reached: &mut BTreeSet<PathBuf>) -> Result<()> {
+fn modules(items: &[syn::Item], folder: &Path, inside: &Path, reached: &mut BTreeSet<PathBuf>) -> Result<()> {
     for item in items {
         let syn::Item::Mod(module) = item else { continue };
         let name = module.ident.to_string();
         match &module.content {
-            Some((_, items)) => modules(items, &inside.join(name), reached)?,
+            Some((_, items)) => modules(items, folder, &inside.join(name), reached)?,
             None => {
-                let candidates = [inside.join(format!("{name}.rs")), inside.join(&name).join("mod.rs")];
+                let file = path_attribute(module).unwrap_or_else(|| format!("{name}.rs"));
+                let candidates = [
+                    inside.join(&file),
+                    folder.join(&file),
+                    inside.join(&name).join("mod.rs"),
+                ];
                 for path in candidates.iter().filter(|path| path.exists()) {
                     reach(path, false, reached)?;
                 }
@@ -111,6 +122,20 @@ fn modules(items: &[syn::Item], inside: &Path, reached: &mut BTreeSet<PathBuf>) 
         }
     }
     Ok(())
+}
+
+/// The file of `#[path = "file.rs"] mod name;`, which is beside the file that says so.
+fn path_attribute(module: &syn::ItemMod) -> Option<String> {
+    module.attrs.iter().find_map(|attribute| match &attribute.meta {
+        syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(file),
+                ..
+            }) => Some(file.value()),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// Lines before the tests.

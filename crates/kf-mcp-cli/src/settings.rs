@@ -125,6 +125,10 @@ fn text_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
 pub(crate) struct Settings {
     pub(crate) selection: Selection,
     pub(crate) sandbox: Option<String>,
+    #[cfg_attr(
+        not(feature = "sandbox"),
+        expect(dead_code, reason = "read, so that a file for all builds is accepted")
+    )]
     pub(crate) sandbox_speed: f64,
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
