@@ -11,7 +11,7 @@ mod filter;
 mod lookup;
 mod property;
 mod reply;
-mod tools;
+pub mod tools;
 #[cfg(test)]
 mod wire_tests;
 

@@ -10,7 +10,7 @@ mod best;
 mod outline;
 mod refusal;
 mod status;
-mod tools;
+pub mod tools;
 
 /// The module for `--clients optimizer`.
 pub static MODULE: Optimizer = Optimizer;

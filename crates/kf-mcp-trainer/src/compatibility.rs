@@ -23,8 +23,9 @@ pub(crate) const KINDS: [(&str, &str); 4] = [
     ("jobsets.jobset.x-k8s.io", "v1alpha2"),
 ];
 
+/// What `check_compatibility` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Compatibility {
+pub struct Compatibility {
     compatible: bool,
     checks: Vec<Check>,
     versions: Versions,

@@ -19,7 +19,7 @@ mod quantity;
 mod reason;
 mod runtimes;
 mod steps;
-mod tools;
+pub mod tools;
 
 /// The module for `--clients trainer`.
 pub static MODULE: Trainer = Trainer;

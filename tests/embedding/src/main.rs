@@ -75,4 +75,22 @@ mod tests {
             .unwrap();
         assert_eq!(called.answer.text, "team: a");
     }
+
+    #[tokio::test]
+    async fn single_tools_need_no_module() {
+        use kf_mcp_trainer::tools::monitoring::GetTrainingLogs;
+        use kf_mcp_trainer::tools::training::RunContainerTraining;
+        let builder = Server::builder()
+            .tool::<GetTrainingLogs>()
+            .change::<RunContainerTraining>();
+        let server = builder.persona(Persona::DataScientist).build().unwrap();
+        let names: Vec<&str> = server
+            .engine()
+            .catalogue()
+            .tools()
+            .iter()
+            .map(|tool| tool.spec.name)
+            .collect();
+        assert_eq!(names, ["run_container_training", "get_training_logs"]);
+    }
 }

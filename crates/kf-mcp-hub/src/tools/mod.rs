@@ -1,3 +1,3 @@
 //! The tools, one file each, by phase.
 
-mod discovery;
+pub mod discovery;

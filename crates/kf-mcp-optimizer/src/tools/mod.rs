@@ -1,7 +1,7 @@
 //! The tools, one file each, by phase.
 
-mod discovery;
-mod monitoring;
+pub mod discovery;
+pub mod monitoring;
 
 /// The selector of an experiment's trials.
 fn trials_of(experiment: &str) -> String {

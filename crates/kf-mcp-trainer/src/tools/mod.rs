@@ -1,7 +1,7 @@
 //! The tools, one file each, by phase.
 
-mod discovery;
-mod lifecycle;
-mod monitoring;
-mod planning;
-mod training;
+pub mod discovery;
+pub mod lifecycle;
+pub mod monitoring;
+pub mod planning;
+pub mod training;

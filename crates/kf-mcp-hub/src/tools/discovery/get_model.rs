@@ -16,7 +16,7 @@ const PROPERTIES: usize = 50;
 /// Read one registered model of the Kubeflow Model Registry: owner, properties, description and its newest versions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetModel {
+pub struct GetModel {
     /// Exact name; give this or `model_id`.
     #[schemars(length(min = 1, max = 255))]
     name: Option<String>,
@@ -33,8 +33,9 @@ fn five() -> usize {
     5
 }
 
+/// What `get_model` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct GotModel {
+pub struct GotModel {
     id: String,
     name: String,
     state: String,

@@ -16,7 +16,7 @@ const NAME: &str = "list_model_versions";
 /// List the versions of one registered model, newest first, with author and properties such as metrics.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListModelVersions {
+pub struct ListModelVersions {
     /// Exact name of the model; give this or `model_id`.
     #[schemars(length(min = 1, max = 255))]
     name: Option<String>,
@@ -38,8 +38,9 @@ fn fifty() -> usize {
     50
 }
 
+/// What `list_model_versions` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ModelVersions {
+pub struct ModelVersions {
     model: String,
     model_id: String,
     versions: Vec<VersionRow>,

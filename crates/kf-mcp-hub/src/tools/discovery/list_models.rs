@@ -15,7 +15,7 @@ const NAME: &str = "list_models";
 /// List models of the Kubeflow Model Registry, newest first; search by a part of the name.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListModels {
+pub struct ListModels {
     /// Part of the name.
     #[schemars(length(min = 1, max = 200))]
     query: Option<String>,
@@ -37,8 +37,9 @@ fn fifty() -> usize {
     50
 }
 
+/// What `list_models` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Models {
+pub struct Models {
     models: Vec<Row>,
     has_more: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,3 +4,7 @@ mod get_model;
 mod list_model_versions;
 mod list_models;
 mod view;
+
+pub use get_model::GetModel;
+pub use list_model_versions::ListModelVersions;
+pub use list_models::ListModels;

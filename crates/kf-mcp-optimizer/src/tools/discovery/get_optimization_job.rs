@@ -22,7 +22,7 @@ const TRIALS_READ: u32 = 500;
 /// Read one Katib Experiment (hyperparameter search): status and why, objective, search space, budget, best so far, trials.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetOptimizationJob {
+pub struct GetOptimizationJob {
     /// Experiment to read.
     name: ObjectName,
     /// Its namespace; yours by default.
@@ -44,8 +44,9 @@ fn twenty() -> usize {
     20
 }
 
+/// What `get_optimization_job` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct OptimizationJob {
+pub struct OptimizationJob {
     name: String,
     namespace: String,
     status: Status,

@@ -19,7 +19,7 @@ const NAME: &str = "list_optimization_jobs";
 /// List Katib Experiments (hyperparameter searches) with status, progress and best value so far. Not for training jobs.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListOptimizationJobs {
+pub struct ListOptimizationJobs {
     /// Namespace, or `*` for all; yours by default.
     namespace: Option<NamespaceOrAll>,
     /// Only this status.
@@ -39,8 +39,9 @@ fn fifty() -> usize {
     50
 }
 
+/// What `list_optimization_jobs` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct OptimizationJobs {
+pub struct OptimizationJobs {
     jobs: Vec<Row>,
     /// Namespace looked at, or `*`.
     namespace: String,

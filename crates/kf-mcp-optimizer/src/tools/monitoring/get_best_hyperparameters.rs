@@ -19,7 +19,7 @@ use crate::{refusal, tools};
 /// Get the best parameters a Katib Experiment (hyperparameter search) has found so far; works while it runs.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetBestHyperparameters {
+pub struct GetBestHyperparameters {
     /// Experiment to read.
     name: ObjectName,
     /// Its namespace; yours by default.
@@ -37,8 +37,9 @@ fn one() -> usize {
     1
 }
 
+/// What `get_best_hyperparameters` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct BestHyperparameters {
+pub struct BestHyperparameters {
     name: String,
     namespace: String,
     status: Status,

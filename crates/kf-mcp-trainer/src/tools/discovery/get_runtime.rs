@@ -16,7 +16,7 @@ use crate::runtimes::{self, Found};
 /// Show a training runtime: framework, image, command, default nodes and devices, parts, and the longest job name.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetRuntime {
+pub struct GetRuntime {
     /// Runtime name.
     name: ObjectName,
     /// Also give the call that would list the image's Python packages; nothing is started.
@@ -26,8 +26,9 @@ pub(crate) struct GetRuntime {
     namespace: Option<Namespace>,
 }
 
+/// What `get_runtime` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct RuntimeFacts {
+pub struct RuntimeFacts {
     name: String,
     scope: RuntimeScope,
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -23,7 +23,7 @@ const MOST_LABELS: usize = 32;
 /// Show one training job: status, why it does not run, steps with their pods, devices, times and progress.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetTrainingJob {
+pub struct GetTrainingJob {
     /// Training job name.
     name: JobName,
     /// Namespace; yours by default.
@@ -33,8 +33,9 @@ pub(crate) struct GetTrainingJob {
     include_spec: bool,
 }
 
+/// What `get_training_job` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TrainingJob {
+pub struct TrainingJob {
     pub(super) name: String,
     pub(super) namespace: String,
     pub(super) status: JobState,

@@ -13,7 +13,7 @@ use crate::runtimes;
 /// List the training runtimes a job can run on, with framework, default nodes and devices.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListRuntimes {
+pub struct ListRuntimes {
     /// Whose own runtimes to list too; your namespace by default.
     namespace: Option<Namespace>,
     /// At most this many of each kind.
@@ -26,8 +26,9 @@ fn hundred() -> u32 {
     100
 }
 
+/// What `list_runtimes` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Runtimes {
+pub struct Runtimes {
     runtimes: Vec<Row>,
     /// The namespace whose own runtimes are among them.
     namespace: String,

@@ -22,7 +22,7 @@ const MOST_NOTES: usize = 10;
 /// List training jobs with status, nodes and age. Statuses: Created, Initializing, Running, Suspended, Complete, Failed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListTrainingJobs {
+pub struct ListTrainingJobs {
     /// Only jobs on this runtime.
     #[schemars(length(max = 253))]
     runtime: Option<String>,
@@ -45,8 +45,9 @@ fn fifty() -> usize {
     50
 }
 
+/// What `list_training_jobs` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TrainingJobs {
+pub struct TrainingJobs {
     jobs: Vec<Row>,
     /// Namespace looked at, or `*`.
     namespace: String,

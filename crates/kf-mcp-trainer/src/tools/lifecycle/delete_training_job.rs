@@ -15,7 +15,7 @@ const NAME: &str = "delete_training_job";
 /// Delete a training job with its pods, logs and volume claims. Without confirmed=true it only shows what would go.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct DeleteTrainingJob {
+pub struct DeleteTrainingJob {
     /// Training job name.
     name: JobName,
     /// Namespace; yours by default.
@@ -25,7 +25,7 @@ pub(crate) struct DeleteTrainingJob {
 /// What would go. The status is no part of the plan's identity, but whether the job has ended is: then other things are
 /// lost.
 #[derive(Debug, Serialize)]
-pub(crate) struct Deletion {
+pub struct Deletion {
     name: String,
     namespace: String,
     uid: String,
@@ -37,8 +37,9 @@ pub(crate) struct Deletion {
     status: JobState,
 }
 
+/// What `delete_training_job` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Deleted {
+pub struct Deleted {
     name: String,
     namespace: String,
     /// False when it was gone already.

@@ -20,7 +20,7 @@ const PAGE: u32 = 500;
 /// crashes, quota and controller errors. The cluster keeps events for about an hour.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetTrainingEvents {
+pub struct GetTrainingEvents {
     /// Training job.
     name: JobName,
     /// Its namespace.
@@ -38,8 +38,9 @@ fn fifty() -> usize {
     50
 }
 
+/// What `get_training_events` answers.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Events {
+pub struct Events {
     name: String,
     namespace: String,
     events: Vec<Row>,

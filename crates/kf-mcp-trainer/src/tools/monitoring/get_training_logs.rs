@@ -29,7 +29,7 @@ const READ: Duration = Duration::from_secs(10);
 /// (follow). Without a log it says why: not scheduled, image not pulled, suspended, gone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetTrainingLogs {
+pub struct GetTrainingLogs {
     /// Training job.
     name: JobName,
     /// `node-0`, `node-1`, …, `dataset-initializer` or `model-initializer`.

@@ -11,8 +11,9 @@ use crate::pods::outside;
 /// The most lines that are asked for, and that a pattern searches.
 pub(super) const MOST: usize = 5000;
 
+/// What `get_training_logs` answers.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Logs {
+pub struct Logs {
     pub(super) name: String,
     pub(super) namespace: String,
     pub(super) step: String,

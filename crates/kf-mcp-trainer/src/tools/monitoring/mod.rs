@@ -5,3 +5,6 @@ mod get_training_logs;
 mod logs;
 mod lookup;
 mod why;
+
+pub use get_training_events::GetTrainingEvents;
+pub use get_training_logs::GetTrainingLogs;

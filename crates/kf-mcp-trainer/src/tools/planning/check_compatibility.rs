@@ -18,7 +18,7 @@ const SYSTEM_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
 /// how to repair what is missing. Use it first, and when a tool answers not_installed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CheckCompatibility {}
+pub struct CheckCompatibility {}
 
 impl Tool for CheckCompatibility {
     type Output = Compatibility;

@@ -19,13 +19,14 @@ const CLOSED: usize = 20;
 /// memory, taints that pods must tolerate, and the quotas of a namespace. Use before choosing resources for a job.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetClusterResources {
+pub struct GetClusterResources {
     /// Namespace whose quotas count.
     namespace: Option<Namespace>,
 }
 
+/// What `get_cluster_resources` answers.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Resources {
+pub struct Resources {
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Nodes>,
     accelerators: Vec<Accelerator>,

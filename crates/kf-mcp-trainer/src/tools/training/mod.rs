@@ -2,3 +2,5 @@
 
 mod plan;
 mod run_container_training;
+
+pub use run_container_training::RunContainerTraining;

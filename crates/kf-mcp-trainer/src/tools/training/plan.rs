@@ -41,7 +41,7 @@ pub(super) struct Summary {
 
 /// A training job that would be created.
 #[derive(Debug, Serialize)]
-pub(crate) struct Submit {
+pub struct Submit {
     #[serde(flatten)]
     pub(super) summary: Summary,
     pub(super) runtime: Pinned,
@@ -80,7 +80,7 @@ impl Pinned {
 
 /// A training job that was created.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Submitted {
+pub struct Submitted {
     name: String,
     namespace: String,
     status: JobState,

@@ -19,7 +19,7 @@ const DEFAULT_RUNTIME: &str = "torch-distributed";
 /// plan, tried by the API server.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RunContainerTraining {
+pub struct RunContainerTraining {
     /// Image.
     image: String,
     /// Command; default the image's.
