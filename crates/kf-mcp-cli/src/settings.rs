@@ -113,8 +113,8 @@ fn text_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
         Either::Switch(true) => "showcase".into(),
         Either::Switch(false) => String::new(),
         Either::Text(text) => match text.as_str() {
-            "true" => "showcase".into(),
-            "false" => String::new(),
+            "true" | "1" => "showcase".into(),
+            "false" | "0" => String::new(),
             _ => text,
         },
     })
@@ -151,9 +151,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads everything. `quiet` commands log less by default.
     pub(crate) fn load(common: &Common, flags: BTreeMap<String, Value>, quiet: bool) -> Result<Self, Unusable> {
-        let variables: Vec<(String, String)> = std::env::vars()
-            .filter(|(name, _)| name.starts_with("KUBEFLOW_MCP_"))
-            .collect();
+        let variables = variables();
         let from_environment = variables
             .iter()
             .find(|(name, _)| name == "KUBEFLOW_MCP_CONFIG")
@@ -260,6 +258,21 @@ impl Raw {
             unknown_variables: Vec::new(),
         })
     }
+}
+
+/// Our variables in the environment. A Service named `kubeflow-mcp` makes Kubernetes put its address into the pods beside
+/// it under our prefix: those are not settings.
+fn variables() -> Vec<(String, String)> {
+    let service_link = std::env::var_os("KUBEFLOW_MCP_SERVICE_HOST").is_some();
+    let is_link = |name: &str, value: &str| {
+        name.starts_with("KUBEFLOW_MCP_SERVICE_")
+            || name.starts_with("KUBEFLOW_MCP_PORT_")
+            || value.starts_with("tcp://")
+    };
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| name.starts_with("KUBEFLOW_MCP_") && !(service_link && is_link(name, value)))
+        .collect()
 }
 
 fn one_of<'a>(what: &str, value: &str, choices: &[&'a str]) -> Result<&'a str, Unusable> {

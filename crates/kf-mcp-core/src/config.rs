@@ -82,7 +82,7 @@ impl Config {
             .filter(|(name, _)| name.starts_with(PREFIX))
         {
             match by_variable.get(&name) {
-                Some(setting) => from_environment.set(setting.key, parse(&value)),
+                Some(setting) => from_environment.set(setting.key, Value::String(value)),
                 None => unknown_variables.push(name),
             }
         }
@@ -124,17 +124,6 @@ fn told(error: &figment::Error) -> String {
         format!("`{}`: ", error.path.join("."))
     };
     format!("{key}{}{place}", error.kind)
-}
-
-/// A variable's value: JSON-like scalars as themselves, everything else as text.
-fn parse(value: &str) -> Value {
-    match value {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        other => other
-            .parse::<i64>()
-            .map_or_else(|_| Value::String(other.to_owned()), Value::from),
-    }
 }
 
 fn yaml(file: &Path, known: &[Setting]) -> Result<Pairs, ConfigError> {

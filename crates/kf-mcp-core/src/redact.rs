@@ -36,6 +36,9 @@ impl<T> Serialize for Redacted<T> {
 
 /// Whether the name of a variable or key suggests that its value is a secret.
 pub fn is_secret_name(name: &str) -> bool {
+    if is_vocabulary(name) {
+        return false;
+    }
     let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
     // `max_tokens` and `tokenizer` are words of training, not secrets.
     let words: Vec<&str> = name.split('_').collect();
@@ -52,9 +55,16 @@ pub fn is_secret_name(name: &str) -> bool {
                 | "apikey"
                 | "authorization"
         )
-    }) || ["api_key", "access_key", "private_key", "secretkey", "accesstoken"]
-        .iter()
-        .any(|part| name.contains(part))
+    }) || [
+        "api_key",
+        "access_key",
+        "private_key",
+        "account_key",
+        "secretkey",
+        "accesstoken",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 static KNOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -75,9 +85,9 @@ static KNOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i)(?P<head>",
-        r#"\b[a-z0-9_.\-]*(?:token|password|passwd|secret|api_?key|access_?key(?:_?id)?|credential|x-amz-signature|x-amz-credential)["']?\s*[=:]\s*["']?"#,
-        r"|\bauthorization:\s*(?:bearer|basic)\s+|\bbearer\s+|[?&](?:sig|signature|key)=",
-        r")(?P<value>[^\s\x22',;&@]+)"
+        r#"\b[a-z0-9_.\-]*(?:token|passw(?:or)?d|passphrase|secret|credential|(?:api|access|secret|private|account)[_\-]?key(?:[_\-]?id)?|x-amz-signature)["']?\s*[=:]\s*["']?"#,
+        r#"|\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+|\bbearer\s+|--(?:token|password|api-key)\s+|[?&](?:sig|signature|key)="#,
+        r")(?P<value>[^\s\x22',;&]+)"
     ))
     .ok()
 });
@@ -98,14 +108,22 @@ pub fn secrets(text: &str) -> String {
         .replace_all(&text, |found: &Captures<'_>| {
             let (head, value) = (&found["head"], &found["value"]);
             let name = head.trim_end_matches([' ', '=', ':', '"', '\'']);
-            let harmless = (head.ends_with('=') || head.ends_with([':', ' '])) && is_plain(value) && !is_certain(name);
-            if harmless {
+            let plain = head.ends_with(['=', ':', ' ', '"', '\'']) && is_plain(value) && !is_certain(name);
+            if plain || is_vocabulary(name) {
                 format!("{head}{value}")
             } else {
                 format!("{head}***")
             }
         })
         .into_owned()
+}
+
+/// The special tokens of a tokenizer: `pad_token: <|endoftext|>` is no secret.
+fn is_vocabulary(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+    ["pad", "eos", "bos", "unk", "sep", "cls", "mask", "image"]
+        .iter()
+        .any(|kind| name.ends_with(&format!("{kind}_token")))
 }
 
 /// Numbers and booleans after a name such as `token:` are counts and switches, as training logs print them.
@@ -139,6 +157,14 @@ mod tests {
                 "AWS_SECRET_ACCESS_KEY=***",
             ),
             ("key AKIAABCDEFGHIJKLMNOP", "key ***"),
+            ("MINIO_SECRET_KEY=minio123", "MINIO_SECRET_KEY=***"),
+            ("X-Api-Key: abc123", "X-Api-Key: ***"),
+            ("password=p@ssw0rd x", "password=*** x"),
+            ("run --password hunter2", "run --password ***"),
+            (
+                "\"Authorization\": \"Basic dXNlcjpwYXNz\"",
+                "\"Authorization\": \"Basic ***\"",
+            ),
         ] {
             assert_eq!(secrets(text), safe);
         }
@@ -151,6 +177,7 @@ mod tests {
             "token: 151643",
             "loading tokenizer from /workspace/model",
             "epoch 1 key metrics: accuracy=0.935",
+            "pad_token: <|endoftext|> eos_token='</s>'",
             "no connection to http://127.0.0.1:8080: refused",
         ] {
             assert_eq!(secrets(text), text);

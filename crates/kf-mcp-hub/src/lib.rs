@@ -1,6 +1,6 @@
 //! Kubeflow Hub: the Model Registry's models and their versions.
 //!
-//! The registry is a REST service of two dialects, `v1` and `v1alpha3`; [`client`] finds out which one answers. Names,
+//! The registry is a REST service of two dialects, `v1` and `v1alpha3`; `client` finds out which one answers. Names,
 //! descriptions and properties are written by anybody who reaches the registry, so all of them are untrusted text.
 
 use kf_mcp_core::{ClientModule, Setting};

@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 const LIST_TTL: u64 = 300_000;
 /// Progress reports that wait to be sent; more are dropped.
 const PROGRESS: usize = 256;
+/// How long a client may take to accept a progress report.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Speaks MCP for an engine.
 #[derive(Debug)]
@@ -91,8 +93,12 @@ impl Handler {
             if let Some(total) = report.total {
                 param = param.with_total(total);
             }
-            if cx.peer.notify_progress(param).await.is_err() {
-                tracing::debug!("the client no longer takes progress");
+            // A client that stopped reading must not hold up the call itself.
+            if tokio::time::timeout(PATIENCE, cx.peer.notify_progress(param))
+                .await
+                .is_err()
+            {
+                tracing::debug!("the client does not take progress");
             }
         };
         let called = loop {

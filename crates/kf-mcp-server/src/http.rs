@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
+use http_body_util::BodyExt;
 use kf_mcp_core::CallMeta;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -51,6 +53,8 @@ impl Default for HttpOptions {
 
 /// The largest request body: that of the largest arguments, with its frame.
 const MAX_BODY: usize = 4 << 20;
+/// How long connections may take to close after the last call has ended.
+const CLOSE: Duration = Duration::from_secs(2);
 /// A legacy session that says nothing this long is closed.
 const IDLE_SESSION: Duration = Duration::from_secs(300);
 
@@ -83,6 +87,7 @@ impl Server {
             }
         });
         let drain = options.drain;
+        let gone = cancel.clone();
         let ended = async move {
             shutdown.await;
             keeper.ending.store(true, Ordering::SeqCst);
@@ -93,7 +98,18 @@ impl Server {
             }
             cancel.cancel();
         };
-        axum::serve(listener, router).with_graceful_shutdown(ended).await
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(ended)
+            .into_future();
+        let overdue = async move {
+            gone.cancelled().await;
+            tokio::time::sleep(CLOSE).await;
+        };
+        tokio::select! {
+            done = served => done,
+            // A connection that never finishes its request would otherwise keep the process for ever.
+            () = overdue => Ok(()),
+        }
     }
 
     fn router(&self, addr: SocketAddr, options: &HttpOptions, cancel: CancellationToken) -> (Router, Arc<Gatekeeper>) {
@@ -168,7 +184,7 @@ async fn admit(State(keeper): State<Arc<Gatekeeper>>, request: Request, next: Ne
     let may_open_session = request.method() == Method::POST
         && !keeper.stateless
         && !headers.contains_key("mcp-session-id")
-        && !headers.contains_key("mcp-method");
+        && headers.get("mcp-method").is_none_or(|method| method == "initialize");
     if may_open_session && keeper.sessions.sessions.read().await.len() >= keeper.max_sessions {
         let text = "too many sessions: try again later, or use a client that speaks MCP 2026-07-28, which needs none\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "30")], text).into_response();
@@ -177,8 +193,19 @@ async fn admit(State(keeper): State<Arc<Gatekeeper>>, request: Request, next: Ne
         return next.run(request).await;
     }
     keeper.running.fetch_add(1, Ordering::SeqCst);
-    let _running = Running(Arc::clone(&keeper));
-    next.run(request).await
+    let running = Running(Arc::clone(&keeper));
+    let response = next.run(request).await;
+    let streams = response.headers().get(header::CONTENT_TYPE);
+    if !streams.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return response;
+    }
+    // The head of a streamed answer comes at once: the call runs until its body has ended.
+    let (head, body) = response.into_parts();
+    let body = body.map_frame(move |frame| {
+        let _until_the_end = &running;
+        frame
+    });
+    Response::from_parts(head, Body::new(body))
 }
 
 /// Ready when the API server answers and the process is not ending.

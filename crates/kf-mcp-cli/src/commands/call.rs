@@ -27,16 +27,22 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     };
     let call = engine.call(&options.tool, arguments, meta);
     let mut call = std::pin::pin!(call);
+    let mut end = std::pin::pin!(shutdown::requested());
+    let mut shown = 0_usize;
     let called = loop {
         tokio::select! {
-            Some(report) = reports.recv() => super::print(&report.message)?,
+            Some(report) = reports.recv() => {
+                super::print(&report.message)?;
+                shown += 1;
+            }
             // The tool then answers that it was cancelled.
-            () = shutdown::requested(), if !cancelled.is_cancelled() => cancelled.cancel(),
+            () = &mut end, if !cancelled.is_cancelled() => cancelled.cancel(),
             called = &mut call => break called,
         }
     };
     while let Ok(report) = reports.try_recv() {
         super::print(&report.message)?;
+        shown += 1;
     }
     let Some(called) = called else {
         let near = engine
@@ -55,7 +61,7 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     match options.format {
         Format::Json => super::print(&serde_json::to_string_pretty(&answer.structured)?)?,
         // The lines were printed as they came.
-        Format::Table if live && !answer.is_error => {}
+        Format::Table if shown > 0 && !answer.is_error => {}
         Format::Table => super::print(&answer.text)?,
     }
     Ok(if answer.is_error {

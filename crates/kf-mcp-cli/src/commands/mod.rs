@@ -19,21 +19,25 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Tools(options) => tools::run(&options),
         Command::Serve(options) => serve::run(&options),
-        Command::Call(options) => runtime(1)?.block_on(call::run(options)),
+        Command::Call(options) => run_on(1, call::run(options)),
         #[cfg(feature = "sandbox")]
-        Command::Demo(_) => runtime(2)?.block_on(demo::run()),
+        Command::Demo(_) => run_on(2, demo::run()),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(options) => runtime(2)?.block_on(sandbox::run(options)),
+        Command::Sandbox(options) => run_on(2, sandbox::run(options)),
     }
 }
 
-/// The async runtime. Calls wait for servers far more than they compute, so few threads are enough.
-pub(crate) fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs a command on an async runtime. Calls wait for servers far more than they compute, so few threads are enough.
+pub(crate) fn run_on(threads: usize, work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
         .build()
-        .context("start the runtime")
+        .context("start the runtime")?;
+    let done = runtime.block_on(work);
+    // A thread may still wait for a line of standard input that never comes: the process does not wait for it.
+    runtime.shutdown_background();
+    done
 }
 
 /// Writes to standard output; a reader that went away (`| head`) is no error.

@@ -24,7 +24,7 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
             .map_or(2, usize::from)
             .min(MOST_THREADS),
     };
-    super::runtime(threads)?.block_on(serve(&settings))
+    super::run_on(threads, serve(&settings))
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -119,3 +119,31 @@ fn the_demo_walks_to_its_end() {
         assert!(out.contains(word), "{word}: {out}");
     }
 }
+
+#[test]
+fn variables_that_are_not_settings_do_no_harm() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = crate::process::command(home.path(), &["call", "health_check", "--sandbox"]);
+    // What Kubernetes puts beside a Service named kubeflow-mcp, and a namespace that looks like a number.
+    command
+        .env("KUBEFLOW_MCP_SERVICE_HOST", "10.96.0.1")
+        .env("KUBEFLOW_MCP_PORT", "tcp://10.96.0.1:8000");
+    command
+        .env("KUBEFLOW_MCP_PORT_8000_TCP_ADDR", "10.96.0.1")
+        .env("KUBEFLOW_MCP_NAMESPACE", "2024");
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        command.env("LEGACY", std::ffi::OsStr::from_bytes(b"\xff"));
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("namespace: 2024"));
+}
+
+#[test]
+fn following_what_prints_nothing_says_why() {
+    let (code, out, _) = run(&["call", "get_training_logs", "name=qwen-sft", "follow=true", "--sandbox"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("suspended"), "{out}");
+}

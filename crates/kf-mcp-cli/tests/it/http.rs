@@ -116,8 +116,11 @@ fn foreign_hosts_and_origins_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_call_that_runs_is_answered_before_the_server_ends() {
+fn the_server_ends_although_a_client_never_finishes_its_request() {
     let mut served = Served::start(&["--sandbox"]);
+    let mut half = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
+    half.write_all(b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-")
+        .unwrap();
     let (code, _) = served.raw("GET /health HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n");
     assert_eq!(code, 200);
     let pid = served.child.id().to_string();

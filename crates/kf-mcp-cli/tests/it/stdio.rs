@@ -120,3 +120,66 @@ fn the_listing_is_the_same_in_two_processes() {
     };
     assert_eq!(list(), list());
 }
+
+/// A credential plugin of a kubeconfig must not read the protocol's input, nor hold up other calls.
+#[cfg(unix)]
+#[test]
+fn a_credential_plugin_neither_reads_our_input_nor_stops_the_server() {
+    let home = tempfile::tempdir().unwrap();
+    let stolen = home.path().join("stolen");
+    let plugin = home.path().join("plugin.sh");
+    std::fs::write(
+        &plugin,
+        format!("#!/bin/sh\nhead -c 20 > {}\nsleep 60\n", stolen.display()),
+    )
+    .unwrap();
+    std::process::Command::new("chmod")
+        .args(["+x", plugin.to_str().unwrap()])
+        .status()
+        .unwrap();
+    let config = home.path().join("config");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: \"http://127.0.0.1:9\"}}}}]\n\
+         users: [{{name: u, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: {}, interactiveMode: IfAvailable}}}}}}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n",
+        plugin.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut child = command(
+        home.path(),
+        &[
+            "serve",
+            "--no-banner",
+            "--log-level",
+            "error",
+            "--kubeconfig",
+            config.to_str().unwrap(),
+        ],
+    )
+    .env("PATH", std::env::var_os("PATH").unwrap())
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut answer = || serde_json::from_str::<Value>(&output.next().unwrap().unwrap()).unwrap();
+    writeln!(input, "{}", initialize()).unwrap();
+    assert_eq!(answer()["id"], 1);
+    writeln!(
+        input,
+        "{}",
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    )
+    .unwrap();
+    let slow = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_training_jobs"}});
+    writeln!(input, "{slow}").unwrap();
+    writeln!(input, "{}", json!({"jsonrpc": "2.0", "id": 3, "method": "ping"})).unwrap();
+    assert_eq!(answer()["id"], 3, "a ping is answered while the plugin sleeps");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        std::fs::read(&stolen).unwrap_or_default().is_empty(),
+        "the plugin read the protocol"
+    );
+}

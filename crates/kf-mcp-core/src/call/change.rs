@@ -31,13 +31,15 @@ pub(crate) async fn run<C: Change>(
     let change: C = crate::arguments::parse(arguments)?;
     let plan = change.plan(&cx).await?;
     let id = plan_id(C::SPEC.name, cx.seed(), &plan)?;
-    if let Some(asked) = confirmation.plan_id.filter(|asked| *asked != id) {
+    if confirmation.confirmed
+        && let Some(asked) = confirmation.plan_id.filter(|asked| *asked != id)
+    {
         return Err(ToolError::new(
             ErrorCode::StalePlan,
             format!("apply plan {asked}"),
             "the arguments or the cluster changed since that preview, so it is no longer what would happen",
         )
-        .fix("call again without confirmed to see the plan as it is now")
+        .fix("call again without confirmed and plan_id to see the plan as it is now")
         .tool(C::SPEC.name));
     }
     if !confirmation.confirmed {

@@ -153,6 +153,12 @@ impl Kube {
         self.gate.server()
     }
 
+    /// Further namespaces that the kubeconfig names for this cluster.
+    pub async fn named_namespaces(&self) -> Result<Vec<String>, KubeError> {
+        let asked = Asked::about("find", "the namespaces of the kubeconfig");
+        Ok(self.gate.connected(&asked).await?.namespaces.clone())
+    }
+
     /// Namespace of calls that name none, and the server's address. Connects if that has not happened.
     pub async fn defaults(&self) -> Result<(String, String), KubeError> {
         let asked = Asked::about("find", "the default namespace");

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Client;
 use kube::client::{Body, ConfigExt};
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use tokio::sync::Mutex;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
@@ -18,6 +18,8 @@ use super::gate::Asked;
 
 /// How long the TCP connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How often an idle connection is asked whether it still lives.
+const ALIVE: Duration = Duration::from_secs(30);
 
 /// Which cluster to use: the command line's flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Connected {
     pub client: Client,
     /// Namespace of calls that name none.
     pub namespace: String,
+    /// Further namespaces that the kubeconfig names for this cluster.
+    pub namespaces: Vec<String>,
     /// The server's address, for messages.
     pub server: String,
     /// Where the credentials came from, for messages.
@@ -74,11 +78,13 @@ impl Cluster {
     pub fn ready(client: Client, namespace: impl Into<String>, server: impl Into<String>) -> Self {
         let namespace = namespace.into();
         let server = server.into();
+        let origin = server.clone();
         let connected = Connected {
             client,
             namespace,
-            origin: server.clone(),
+            namespaces: Vec::new(),
             server,
+            origin,
         };
         Self {
             options: ClusterOptions::default(),
@@ -121,23 +127,29 @@ impl Cluster {
 }
 
 async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
-    let (mut config, origin) = load(options).await?;
+    let (mut config, origin, namespaces) = load(options).await?;
     config.connect_timeout = Some(CONNECT);
     if let Some(namespace) = &options.namespace {
         config.default_namespace.clone_from(namespace);
     }
     let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let client = client(&config).map_err(|error| format!("{origin} cannot be used: {error}"))?;
+    // Credential plugins run as blocking child processes: on a thread of their own, or they would hold up every call.
+    let client = tokio::task::spawn_blocking(move || client(config)).await;
+    let client = client
+        .map_err(|error| error.to_string())
+        .and_then(|made| made.map_err(|error| error.to_string()));
+    let client = client.map_err(|error| format!("{origin} cannot be used: {error}"))?;
     Ok(Connected {
         client,
         namespace,
+        namespaces,
         server,
         origin,
     })
 }
 
-async fn load(options: &ClusterOptions) -> Result<(Config, String), String> {
+async fn load(options: &ClusterOptions) -> Result<(Config, String, Vec<String>), String> {
     let files = candidates(options);
     let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
     if there.is_empty() {
@@ -154,7 +166,7 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String), String> {
             return Err(format!("no kubeconfig: {tried}"));
         }
         return match Config::incluster() {
-            Ok(config) => Ok((config, "the in-cluster service account".into())),
+            Ok(config) => Ok((config, "the in-cluster service account".into(), Vec::new())),
             Err(_) => Err(format!(
                 "no kubeconfig: {tried}, and this is not a pod with a service account"
             )),
@@ -170,6 +182,15 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String), String> {
         let next = Kubeconfig::read_from(file).map_err(|error| unreadable(file, &error))?;
         merged = merged.merge(next).map_err(|error| unreadable(file, &error))?;
     }
+    for exec in merged
+        .auth_infos
+        .iter_mut()
+        .filter_map(|user| user.auth_info.as_mut()?.exec.as_mut())
+    {
+        // Standard input is MCP's: a plugin that asks a person there would eat the protocol.
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
+    let namespaces = namespaces_of(&merged, options.context.as_deref());
     let choice = KubeConfigOptions {
         context: options.context.clone(),
         ..KubeConfigOptions::default()
@@ -178,7 +199,23 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String), String> {
     let config = Config::from_custom_kubeconfig(merged, &choice)
         .await
         .map_err(|error| format!("kubeconfig {origin}: {error} (contexts there: {})", contexts.join(", ")))?;
-    Ok((config, format!("kubeconfig {origin}")))
+    Ok((config, format!("kubeconfig {origin}"), namespaces))
+}
+
+/// The namespaces that the contexts of the chosen context's cluster name.
+fn namespaces_of(kubeconfig: &Kubeconfig, chosen: Option<&str>) -> Vec<String> {
+    let chosen = chosen.or(kubeconfig.current_context.as_deref());
+    let contexts = || {
+        kubeconfig
+            .contexts
+            .iter()
+            .filter_map(|named| Some((named.name.as_str(), named.context.as_ref()?)))
+    };
+    let cluster = contexts()
+        .find(|(name, _)| Some(*name) == chosen)
+        .map(|(_, context)| context.cluster.as_str());
+    let same = contexts().filter(|(_, context)| Some(context.cluster.as_str()) == cluster);
+    same.filter_map(|(_, context)| context.namespace.clone()).collect()
 }
 
 fn unreadable(file: &Path, error: &impl std::fmt::Display) -> String {
@@ -207,10 +244,16 @@ fn candidates(options: &ClusterOptions) -> Vec<PathBuf> {
 
 /// The shared pool: HTTP/2 where TLS negotiates it, else HTTP/1.1 keep-alive, gzip, and kube's own credential layers.
 /// No client-side throttle, and no retries: deadlines are short, and a tool says what happened.
-fn client(config: &Config) -> kube::Result<Client> {
+fn client(mut config: Config) -> kube::Result<Client> {
+    config.default_retry = false;
+    if config.proxy_url.is_some() {
+        // kube knows proxies and what they except; it speaks HTTP/1.1 through them.
+        return Client::try_from(config);
+    }
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(ALIVE));
     tcp.set_connect_timeout(config.connect_timeout);
     let mut tls = hyper_rustls::HttpsConnectorBuilder::new()
         .with_tls_config(config.rustls_client_config()?)
@@ -219,8 +262,15 @@ fn client(config: &Config) -> kube::Result<Client> {
         tls = tls.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name));
     }
     let connector = tls.enable_all_versions().wrap_connector(tcp);
+    // Pings notice a connection that died without a word (a laptop that slept, a NAT that forgot).
     let pool: hyper_util::client::legacy::Client<_, Body> =
-        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .http2_keep_alive_interval(ALIVE)
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .http2_keep_alive_while_idle(true)
+            .build(connector);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)

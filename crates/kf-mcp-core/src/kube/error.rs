@@ -95,7 +95,16 @@ impl KubeError {
 }
 
 fn is_admission(message: &str) -> bool {
-    message.contains("admission webhook") || message.contains("denied the request")
+    // Quotas, admission policies and ending namespaces answer 403 as well: no right would help there.
+    [
+        "admission webhook",
+        "denied the request",
+        "denied request",
+        "exceeded quota",
+        "being terminated",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 impl From<KubeError> for ToolError {

@@ -15,6 +15,8 @@ use crate::{Access, Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
 const PAGES: usize = 4;
 /// Jobs of one page.
 const PAGE: u32 = 500;
+/// How many namespaces a caller without cluster rights is looked up in.
+const CANDIDATES: usize = 20;
 /// How many namespaces are shown.
 const MOST: usize = 1000;
 
@@ -143,7 +145,13 @@ async fn count_jobs(cx: &Cx) -> Result<(BTreeMap<String, usize>, bool), KubeErro
 
 /// Without the right to list namespaces: those that the configuration names, each asked what the caller may do there.
 async fn own_namespaces(cx: &Cx, default: String) -> Result<Namespaces, ToolError> {
-    let candidates = [default.clone()];
+    let mut candidates = vec![default.clone()];
+    for named in cx.kube().named_namespaces().await? {
+        if !candidates.contains(&named) {
+            candidates.push(named);
+        }
+    }
+    candidates.truncate(CANDIDATES);
     let asked = candidates
         .iter()
         .map(|namespace| async move { (namespace, rules(cx, namespace).await) });

@@ -39,7 +39,7 @@ pub struct RunContainerTraining {
     /// NVIDIA GPUs; unused if resources_per_node is given.
     #[schemars(extend("default" = 1))]
     gpu_per_node: Option<u32>,
-    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}; also mig-<profile>, tpu, full names.
+    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}; also mig-PROFILE, tpu, full names.
     resources_per_node: Option<Map<String, Value>>,
     /// Text, or {"secretKeyRef": {"name", "key"}}, by name.
     env: Option<Map<String, Value>>,
