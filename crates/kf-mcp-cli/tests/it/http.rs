@@ -123,10 +123,11 @@ fn the_server_ends_although_a_client_never_finishes_its_request() {
         .unwrap();
     let (code, _) = served.raw("GET /health HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n");
     assert_eq!(code, 200);
-    let pid = served.child.id().to_string();
+    // The shell's own `kill`: the program is not everywhere.
+    let kill = format!("kill -TERM {}", served.child.id());
     assert!(
-        std::process::Command::new("kill")
-            .args(["-TERM", &pid])
+        std::process::Command::new("sh")
+            .args(["-c", &kill])
             .status()
             .unwrap()
             .success()
