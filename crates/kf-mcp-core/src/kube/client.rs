@@ -70,7 +70,8 @@ impl Resource {
             group: self.group.to_owned(),
             resource: self.plural.to_owned(),
             namespace: namespace.filter(|_| self.namespaced).map(str::to_owned),
-            name: name.map(str::to_owned),
+            // A list of a cluster-scoped kind is in no namespace, not in all.
+            name: name.or((!self.namespaced).then_some("")).map(str::to_owned),
         }
     }
 }

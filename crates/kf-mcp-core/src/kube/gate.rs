@@ -28,7 +28,7 @@ pub struct Asked {
     pub resource: String,
     /// Namespace, none at the cluster scope.
     pub namespace: Option<String>,
-    /// Object name, if it is about one; empty for what is no object of a kind, such as the server's version.
+    /// Object name, if it is about one; empty for what has none and is in no namespace: a list of nodes, the version.
     pub name: Option<String>,
 }
 

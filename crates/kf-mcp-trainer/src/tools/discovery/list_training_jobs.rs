@@ -148,7 +148,8 @@ impl Render for TrainingJobs {
         };
         let mut line = match (self.jobs.len(), self.total) {
             (0, _) if self.has_more => "none so far, but the list goes on".to_owned(),
-            (0, None | Some(0)) => format!("no such training jobs in {place}"),
+            (0, Some(0)) => format!("no training jobs in {place}"),
+            (0, None) => format!("no training jobs in {place} that fit"),
             (some, Some(total)) => format!("{some} of {total}"),
             (some, None) => format!("{some} on this page"),
         };
