@@ -1,9 +1,11 @@
 //! `bench`: figures of the release binary on its own sandbox. Nothing asserts on them; they are for reading.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -154,26 +156,110 @@ fn start_up(binary: &Path) -> Result<()> {
 }
 
 fn calls(binary: &Path) -> Result<()> {
-    let mut server = Session::start(binary, &["--sandbox=thousand"])?;
+    let cluster = Cluster::start(binary)?;
+    let kubeconfig = cluster.kubeconfig.display().to_string();
+    let mut server = Session::start(binary, &["--kubeconfig", &kubeconfig])?;
     server.begin()?;
     for (tool, arguments) in [
         ("list_training_jobs", json!({"limit": 50})),
         ("list_training_jobs", json!({"limit": 500})),
+        ("list_training_jobs", json!({"limit": 50, "status": "Suspended"})),
         ("get_training_job", json!({"name": "bert-00008"})),
+        ("get_training_logs", json!({"name": "bert-00008"})),
+        ("get_training_events", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_cluster_resources", json!({})),
     ] {
+        let before = cluster.requests.load(Ordering::SeqCst);
         let begun = Instant::now();
         let (answer, bytes) = server.ask("tools/call", json!({"name": tool, "arguments": arguments}))?;
         let took = begun.elapsed().as_secs_f64() * 1e3;
+        let requests = cluster.requests.load(Ordering::SeqCst) - before;
         let failed = if answer["result"]["isError"] == true {
             " (failed)"
         } else {
             ""
         };
-        say(&format!("{tool} {arguments}: {took:.1} ms, {bytes} bytes{failed}"));
+        say(&format!(
+            "{tool} {arguments}: {requests} API requests, {took:.1} ms, {bytes} bytes{failed}"
+        ));
     }
     server.end()
+}
+
+/// The sandbox as an API server of 1,000 jobs, behind a proxy that counts the requests that pass.
+struct Cluster {
+    child: Child,
+    kubeconfig: PathBuf,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Cluster {
+    fn start(binary: &Path) -> Result<Self> {
+        let kubeconfig = target().join("bench-kubeconfig.yaml");
+        let mut child = Command::new(binary)
+            .args(["sandbox", "--scenario", "thousand", "--write-kubeconfig"])
+            .arg(&kubeconfig)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start the sandbox")?;
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().context("stdout")?).read_line(&mut first)?;
+        let port: u16 = first
+            .trim()
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .context("the sandbox's port")?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let counting = listener.local_addr()?.port();
+        let text = std::fs::read_to_string(&kubeconfig)?;
+        std::fs::write(
+            &kubeconfig,
+            text.replace(&format!("127.0.0.1:{port}"), &format!("127.0.0.1:{counting}")),
+        )?;
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || pass(client, port, &counted));
+            }
+        });
+        Ok(Self {
+            child,
+            kubeconfig,
+            requests,
+        })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Passes one connection on, counting the request lines in it.
+fn pass(mut client: TcpStream, port: u16, counted: &AtomicUsize) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    server.set_nodelay(true)?;
+    client.set_nodelay(true)?;
+    let (mut back, mut to_client) = (server.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || std::io::copy(&mut back, &mut to_client));
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = client.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        counted.fetch_add(
+            buffer[..n].windows(11).filter(|w| *w == b" HTTP/1.1\r\n").count(),
+            Ordering::SeqCst,
+        );
+        server.write_all(&buffer[..n])?;
+    }
 }
 
 /// Closed-loop load: each client sends its next call when the last is answered.
