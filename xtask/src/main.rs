@@ -1,6 +1,7 @@
 //! Tasks of the project: `cargo xtask TASK`.
 
 mod bench;
+mod control_plane;
 mod docs;
 mod features;
 mod project;
@@ -13,6 +14,8 @@ const HELP: &str = "cargo xtask TASK
 tidy              every .rs file is reached by a `mod`, says what it is, stays small, and names rmcp only where it may
 docs [--check]    write docs/tools.md from the built catalogue, or fail when it is out of date
 features [--bless] build each set of components, and compare its catalogue with tests/catalogue/*.txt
+control-plane …   a real API server with the real Trainer and JobSet as plain processes: build, up, down, status, env, user, …
+test [--tier T]   run the tests; the tier `external` with kubectl and the Python clients, `control-plane` on a real control plane
 bench             measure start-up, memory, catalogue size, requests per call and calls per second on the sandbox
 ";
 
@@ -26,6 +29,10 @@ fn main() -> ExitCode {
         ["features"] => features::run(false),
         ["features", "--bless"] => features::run(true),
         ["bench"] => bench::run(),
+        ["control-plane", rest @ ..] => return control_plane::exit(control_plane::pass(rest)),
+        ["test"] => project::cargo(&["test", "--workspace"]),
+        ["test", "--tier", "external"] => control_plane::external(),
+        ["test", "--tier", "control-plane", rest @ ..] => return control_plane::exit(control_plane::test(rest)),
         _ => {
             project::say(HELP);
             return ExitCode::from(if matches!(arguments.as_slice(), ["help" | "--help" | "-h"]) {
