@@ -116,6 +116,13 @@ impl Text {
         }
     }
 
+    /// One `name: value` for each value.
+    pub fn facts(&mut self, name: &str, values: impl IntoIterator<Item: std::fmt::Display>) {
+        for value in values {
+            self.fact(name, value);
+        }
+    }
+
     /// A table with single spaces between the cells: few tokens, and still clear. Empty cells are written `-`, spaces in
     /// all but the last column become `_`, so that columns stay countable.
     pub fn table<const N: usize>(&mut self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {

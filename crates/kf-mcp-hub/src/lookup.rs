@@ -5,7 +5,7 @@ use kf_mcp_core::{ErrorCode, ToolError};
 
 use crate::api::{self, Model, Page};
 use crate::client::Registry;
-use crate::filter::literal;
+use crate::filter::{encoded, literal};
 
 /// Names that a wrong one is compared with.
 const NEARBY: &str = "100";
@@ -58,6 +58,31 @@ pub(crate) async fn find(registry: &Registry<'_>, which: &Which) -> Result<Model
         Err(error) if error.code == ErrorCode::NotFound => absent(registry, which, Vec::new()).await,
         Err(error) => Err(error),
     }
+}
+
+/// The model with something else that is read by its id: at once where the id is known. A missing model is the error,
+/// whatever became of the other reading.
+pub(crate) async fn find_with<F: Future>(
+    registry: &Registry<'_>,
+    which: &Which,
+    read: impl FnOnce(String) -> F,
+) -> Result<(Model, F::Output), ToolError> {
+    match which {
+        Which::Id(id) => {
+            let (model, other) = futures::join!(find(registry, which), read(id.clone()));
+            Ok((model?, other))
+        }
+        Which::Name(_) => {
+            let model = find(registry, which).await?;
+            let other = read(model.id.clone()).await;
+            Ok((model, other))
+        }
+    }
+}
+
+/// The path of a model's versions.
+pub(crate) fn versions_of(model_id: &str) -> String {
+    format!("/registered_models/{}/versions", encoded(model_id))
 }
 
 fn fits(model: &Model, which: &Which) -> bool {

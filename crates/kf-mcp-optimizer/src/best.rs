@@ -89,7 +89,7 @@ pub(crate) fn ranked<'a>(
 
 /// What trials are ordered by: their creation, and the name where that does not tell.
 pub(crate) fn age(trial: &Trial) -> (Option<jiff::Timestamp>, &str) {
-    (trial.meta.creation_timestamp.or(trial.started), &trial.meta.name)
+    (trial.meta.creation_timestamp.or(trial.state.started), &trial.meta.name)
 }
 
 /// Whether Katib's best trial is the best one here: the same trial, or another of the same value.

@@ -8,6 +8,7 @@ use kf_mcp_core::ClientModule;
 mod api;
 mod best;
 mod outline;
+mod read;
 mod refusal;
 mod status;
 pub mod tools;

@@ -42,7 +42,7 @@ pub(crate) struct Told {
 
 /// The status of an experiment.
 pub(crate) fn of(experiment: &Experiment) -> Told {
-    let holds = |kind: &str| experiment.conditions.iter().find(|c| c.kind == kind && c.is_true());
+    let holds = |kind: &str| experiment.state.holds(kind);
     let restarting = holds("Restarting");
     let counts = &experiment.counts;
     if let Some(end) = holds("Succeeded") {
@@ -104,7 +104,7 @@ pub(crate) fn of_trial(trial: &Trial) -> &'static str {
     ];
     TELLING
         .into_iter()
-        .find(|kind| trial.conditions.iter().any(|c| c.kind == *kind && c.is_true()))
+        .find(|kind| trial.state.holds(kind).is_some())
         .unwrap_or("Created")
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn trial_message(trial: &Trial) -> String {
     if !matches!(status, "Failed" | "MetricsUnavailable" | "Killed") {
         return String::new();
     }
-    let condition = trial.conditions.iter().find(|c| c.kind == status && c.is_true());
+    let condition = trial.state.holds(status);
     condition
         .map(|c| if c.message.is_empty() { &c.reason } else { &c.message })
         .map(|why| sentence(why))

@@ -72,12 +72,8 @@ impl Render for Compatibility {
         for fix in fixes {
             text.fact("fix", fix);
         }
-        for warning in &self.warnings {
-            text.fact("warning", warning);
-        }
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("warning", &self.warnings);
+        text.facts("not seen", &self.not_seen);
     }
 }
 

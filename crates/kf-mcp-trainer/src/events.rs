@@ -72,17 +72,27 @@ impl Event {
     }
 }
 
-/// The replicated jobs that Trainer knows.
+/// The replicated jobs that Trainer knows. It makes one Job of each.
 const REPLICATED_JOBS: [&str; 4] = ["node", "launcher", "dataset-initializer", "model-initializer"];
 
 /// Whether an object is the training job `job` or was made for it. Names are matched whole, by the way in which Trainer,
 /// JobSet and Job make them, so that `bert` does not take what belongs to `bert-large`.
-pub(crate) fn is_of_job(object: &Involved, job: &str) -> bool {
+///
+/// `parts` are the job's own replicated jobs, where the job has been read; a runtime may call them what it likes. Without
+/// them only Trainer's four are known, because a name alone does not tell: `bert-large-eval-0` is the part `large-eval` of
+/// `bert` or the part `eval` of `bert-large`, and an event has neither labels nor owners of its object. With the parts of
+/// the job it is certain: two jobs that both meant it would have made the same object.
+pub(crate) fn is_of_job(object: &Involved, job: &str, parts: &[&str]) -> bool {
     let rest = || object.name.strip_prefix(job)?.strip_prefix('-');
+    let below = || {
+        let rest = rest()?;
+        let own = || parts.iter().find_map(|part| below_part(rest, part));
+        below_known(rest).or_else(own)
+    };
     match object.kind.as_str() {
         "TrainJob" | "JobSet" | "PodGroup" => object.name == job,
-        "Job" => rest().is_some_and(|rest| of_replicated_job(rest) == Some("")),
-        "Pod" => rest().and_then(of_replicated_job).is_some_and(is_pod_suffix),
+        "Job" => below() == Some(""),
+        "Pod" => below().is_some_and(is_pod_suffix),
         "PersistentVolumeClaim" => object.name.strip_prefix("initializer-") == Some(job),
         "ConfigMap" => {
             matches!(
@@ -103,11 +113,20 @@ pub(crate) fn is_of_job(object: &Involved, job: &str) -> bool {
     }
 }
 
-/// What follows `RJOB-0` in a name without its job; Trainer makes one Job of each replicated job.
-fn of_replicated_job(rest: &str) -> Option<&str> {
+/// What follows `PART-0` in a name without its job, for the parts that Trainer knows.
+fn below_known(rest: &str) -> Option<&str> {
     REPLICATED_JOBS
         .iter()
         .find_map(|name| rest.strip_prefix(name)?.strip_prefix("-0"))
+}
+
+/// What follows `PART-IDX` in a name without its job: other parts may have several Jobs.
+fn below_part<'a>(rest: &'a str, part: &str) -> Option<&'a str> {
+    let rest = rest.strip_prefix(part)?.strip_prefix('-')?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (index, below) = rest.split_at(end);
+    let is_index = index == "0" || !index.is_empty() && !index.starts_with('0');
+    is_index.then_some(below)
 }
 
 /// `-IDX-xxxxx`, or `-xxxxx` of a Job without indexes.
@@ -179,7 +198,7 @@ mod tests {
             "Secret/bert-mpi-ssh-auth",
             "Workload/trainjob-bert-1a2b3",
         ] {
-            assert!(is_of_job(&involved(object), "bert"), "{object}");
+            assert!(is_of_job(&involved(object), "bert", &[]), "{object}");
         }
     }
 
@@ -203,10 +222,42 @@ mod tests {
             "Workload/trainjob-bert-large-1a2b3",
             "Deployment/bert",
         ] {
-            assert!(!is_of_job(&involved(object), "bert"), "{object}");
+            assert!(!is_of_job(&involved(object), "bert", &[]), "{object}");
         }
-        assert!(is_of_job(&involved("Pod/bert-large-node-0-0-abcde"), "bert-large"));
-        assert!(is_of_job(&involved("Pod/bert-node-0-node-0-0-abcde"), "bert-node-0"));
+        for (object, job) in [
+            ("Pod/bert-large-node-0-0-abcde", "bert-large"),
+            ("Pod/bert-node-0-node-0-0-abcde", "bert-node-0"),
+        ] {
+            assert!(is_of_job(&involved(object), job, &[]), "{object}");
+        }
+    }
+
+    #[test]
+    fn parts_of_other_names_are_taken_once_the_job_has_told_them() {
+        let parts = ["ps", "large-eval"];
+        for object in [
+            "Job/bert-ps-0",
+            "Job/bert-ps-12",
+            "Pod/bert-ps-1-0-abcde",
+            "Pod/bert-ps-0-abcde",
+            "Job/bert-large-eval-0",
+            "Pod/bert-large-eval-0-0-abcde",
+        ] {
+            assert!(is_of_job(&involved(object), "bert", &parts), "{object}");
+            assert!(!is_of_job(&involved(object), "bert", &[]), "{object}");
+        }
+        for object in [
+            "Job/bert-ps",
+            "Job/bert-ps-",
+            "Job/bert-ps-00",
+            "Job/bert-ps-0-ps-0",
+            "Job/bert-eval-0",
+            "Job/bert-large-ps-0",
+            "Pod/bert-ps-0-ps-0-0-abcde",
+            "Pod/bert-large-ps-0-0-abcde",
+        ] {
+            assert!(!is_of_job(&involved(object), "bert", &parts), "{object}");
+        }
     }
 
     fn events(list: Value) -> Vec<Event> {

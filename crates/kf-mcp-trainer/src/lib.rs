@@ -17,7 +17,9 @@ mod manifest;
 mod pods;
 mod quantity;
 mod reason;
+mod refusal;
 mod runtimes;
+mod sizing;
 mod steps;
 pub mod tools;
 

@@ -103,12 +103,14 @@ fn order(name: &str) -> (u8, u64, String) {
     }
 }
 
-/// How many training pods there are and how many of them run (or have ended well), for [`JobState::with_pods`].
+/// How many training pods there are and how many of them run (or have ended well), for [`JobState::with_pods`]. One that
+/// crashes and is started again and again runs, badly: that is its reason.
 pub(crate) fn training_pods(pods: &[&Pod]) -> (usize, usize) {
     let training = pods.iter().filter(|pod| matches!(pod.part(), "node" | "launcher"));
     let well = |pod: &&&Pod| {
         let status = pod.container_status(pod.container());
-        let runs = status.is_some_and(|status| status.state.running.is_some());
+        let runs =
+            status.is_some_and(|status| status.state.running.is_some() || status.last_state.terminated.is_some());
         pod.status.phase == "Succeeded" || pod.status.phase == "Running" && runs
     };
     (training.clone().count(), training.filter(well).count())

@@ -6,114 +6,18 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
-use kube::core::params::{DeleteParams, ListParams, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::params::{DeleteParams, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
-use super::error::{Cause, KubeError, Status};
+use super::answer::Whole;
+use super::error::{Cause, KubeError};
 use super::gate::{Asked, Gate};
+use super::page::{List, ListQuery, Page};
+use super::resource::Resource;
 
 /// The largest answer that is held: a page of 500 big objects fits.
 pub(super) const MAX_BODY: usize = 64 << 20;
-
-/// A kind of object as a URL names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resource {
-    /// API group, empty for the core group.
-    pub group: &'static str,
-    /// Version.
-    pub version: &'static str,
-    /// Lower-case plural.
-    pub plural: &'static str,
-    /// Whether objects live in namespaces.
-    pub namespaced: bool,
-}
-
-impl Resource {
-    /// A namespaced kind.
-    pub const fn new(group: &'static str, version: &'static str, plural: &'static str) -> Self {
-        Self {
-            group,
-            version,
-            plural,
-            namespaced: true,
-        }
-    }
-
-    /// The same, cluster-scoped.
-    pub const fn cluster(mut self) -> Self {
-        self.namespaced = false;
-        self
-    }
-
-    /// `group/version`.
-    pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_owned()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
-    }
-
-    pub(super) fn url(&self, namespace: Option<&str>) -> String {
-        let base = if self.group.is_empty() { "/api" } else { "/apis" };
-        match namespace.filter(|_| self.namespaced) {
-            Some(namespace) => format!("{base}/{}/namespaces/{namespace}/{}", self.api_version(), self.plural),
-            None => format!("{base}/{}/{}", self.api_version(), self.plural),
-        }
-    }
-
-    pub(super) fn asked(&self, verb: &'static str, namespace: Option<&str>, name: Option<&str>) -> Asked {
-        Asked {
-            verb,
-            group: self.group.to_owned(),
-            resource: self.plural.to_owned(),
-            namespace: namespace.filter(|_| self.namespaced).map(str::to_owned),
-            // A list of a cluster-scoped kind is in no namespace, not in all.
-            name: name.or((!self.namespaced).then_some("")).map(str::to_owned),
-        }
-    }
-}
-
-/// What to list.
-#[derive(Debug, Clone, Default)]
-pub struct ListQuery {
-    /// Label selector.
-    pub labels: Option<String>,
-    /// Field selector.
-    pub fields: Option<String>,
-    /// At most this many.
-    pub limit: Option<u32>,
-    /// Go on after this token of the page before.
-    pub cursor: Option<String>,
-}
-
-/// One page of a list. The items are undecoded, so that one broken object breaks nothing.
-#[derive(Debug)]
-pub struct Page {
-    /// The objects as the server wrote them.
-    pub items: Vec<Box<RawValue>>,
-    /// Where the next page begins, none on the last.
-    pub next: Option<String>,
-    /// How many there are after this page, where the server says so.
-    pub remaining: Option<u64>,
-    /// Version of the list, where a watch can go on.
-    pub resource_version: String,
-}
-
-impl Page {
-    /// The items as a type; those that do not fit are left out and counted.
-    pub fn decode<T: DeserializeOwned>(&self) -> (Vec<T>, usize) {
-        let decoded: Vec<T> = self
-            .items
-            .iter()
-            .filter_map(|item| serde_json::from_str(item.get()).ok())
-            .collect();
-        let odd = self.items.len() - decoded.len();
-        (decoded, odd)
-    }
-}
 
 /// What a create answered.
 #[derive(Debug)]
@@ -185,21 +89,12 @@ impl Kube {
     /// Lists one page.
     pub async fn list(&self, of: &Resource, namespace: Option<&str>, query: &ListQuery) -> Result<Page, KubeError> {
         let asked = of.asked("list", namespace, None);
-        let params = ListParams {
-            label_selector: query.labels.clone(),
-            field_selector: query.fields.clone(),
-            limit: query.limit,
-            continue_token: query.cursor.clone(),
-            ..ListParams::default()
-        };
-        let request = self.build(&asked, kube::core::Request::new(of.url(namespace)).list(&params))?;
+        let request = self.build(
+            &asked,
+            kube::core::Request::new(of.url(namespace)).list(&query.params()),
+        )?;
         let list: List = self.json(&asked, request).await?;
-        Ok(Page {
-            items: list.items,
-            next: list.metadata.next.filter(|token| !token.is_empty()),
-            remaining: list.metadata.remaining_item_count,
-            resource_version: list.metadata.resource_version,
-        })
+        Ok(list.into())
     }
 
     /// Creates an object with strict field validation, or only tries to.
@@ -223,16 +118,9 @@ impl Kube {
         )?;
         strict(&mut request);
         let answer = self.send(&asked, request).await?;
-        let warnings = answer
-            .headers
-            .get_all(http::header::WARNING)
-            .iter()
-            .filter_map(|w| w.to_str().ok())
-            .map(warning)
-            .collect();
         Ok(Created {
             object: self.decode(&asked, &answer.body)?,
-            warnings,
+            warnings: answer.warnings(),
         })
     }
 
@@ -290,12 +178,12 @@ impl Kube {
         let asked = Asked::about("read", "the version of the API server");
         let request = Request::get("/version").body(Vec::new());
         let request = request.map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
-        let answer = self.send_admitted(&asked, request).await?;
+        let answer = self.succeed(&asked, request).await?;
         self.decode(&asked, &answer.body)
     }
 
     /// Posts an access review (they change nothing): `kind` is `selfsubjectaccessreviews` or `selfsubjectrulesreviews`.
-    /// Every authenticated caller may, so it needs no declared access.
+    /// Every authenticated caller may, so a tool declares them as what it can do without.
     pub async fn review<T: DeserializeOwned>(&self, kind: &'static str, body: &impl Serialize) -> Result<T, KubeError> {
         let of = Resource::new("authorization.k8s.io", "v1", kind).cluster();
         let asked = of.asked("create", None, Some("self"));
@@ -305,7 +193,7 @@ impl Kube {
             &asked,
             kube::core::Request::new(of.url(None)).create(&PostParams::default(), body),
         )?;
-        let answer = self.send_admitted(&asked, request).await?;
+        let answer = self.send(&asked, request).await?;
         self.decode(&asked, &answer.body)
     }
 
@@ -364,15 +252,16 @@ impl Kube {
 
     async fn send(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
         self.gate.admit(asked)?;
-        self.send_admitted(asked, request).await
+        self.succeed(asked, request).await
     }
 
-    async fn send_admitted(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
+    /// One request that must succeed.
+    async fn succeed(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
         let answer = self.exchange(asked, request).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
-        Err(self.gate.error(asked, refusal(&answer)))
+        Err(self.gate.error(asked, answer.refusal()))
     }
 
     /// One request and its whole answer, whatever the status.
@@ -415,44 +304,6 @@ impl Kube {
     }
 }
 
-/// A whole answer.
-struct Whole {
-    status: StatusCode,
-    headers: http::HeaderMap,
-    body: Bytes,
-}
-
-fn refusal(answer: &Whole) -> Cause {
-    from_refusal(answer.status, &answer.headers, &answer.body)
-}
-
-/// What an error answer means. Bodies that are no `Status` (a proxy's page, `404 page not found`) become one.
-pub(super) fn from_refusal(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Cause {
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        let wait = headers
-            .get(http::header::RETRY_AFTER)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.parse().ok());
-        return Cause::TooMany(wait);
-    }
-    let mut parsed: Status = serde_json::from_slice(body).unwrap_or_default();
-    if parsed.code == 0 {
-        parsed.code = status.as_u16();
-    }
-    if parsed.message.is_empty() {
-        parsed.message = crate::text::bounded(&crate::text::clean(&String::from_utf8_lossy(body)), 300);
-    }
-    Cause::Status(parsed)
-}
-
-/// `299 - "the text"` without its frame.
-fn warning(header: &str) -> String {
-    let text = header
-        .split_once('"')
-        .map_or(header, |(_, rest)| rest.rsplit_once('"').map_or(rest, |(text, _)| text));
-    text.replace("\\\"", "\"")
-}
-
 fn strict(request: &mut Request<Vec<u8>>) {
     let uri = request.uri().to_string();
     let join = if uri.ends_with(['?', '&']) {
@@ -476,23 +327,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
-#[derive(serde::Deserialize)]
-struct List {
-    #[serde(default)]
-    metadata: ListMeta,
-    #[serde(default, deserialize_with = "super::meta::null_is_empty")]
-    items: Vec<Box<RawValue>>,
-}
-
-#[derive(serde::Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct ListMeta {
-    #[serde(rename = "continue")]
-    next: Option<String>,
-    remaining_item_count: Option<u64>,
-    resource_version: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -509,21 +343,5 @@ mod tests {
             strict(&mut request);
             assert_eq!(request.uri().to_string(), want);
         }
-    }
-
-    #[test]
-    fn warnings_lose_their_frame() {
-        assert_eq!(
-            warning("299 - \"unknown field \\\"spec.nope\\\"\""),
-            "unknown field \"spec.nope\""
-        );
-    }
-
-    #[test]
-    fn urls_are_those_of_the_api() {
-        use super::super::resources::{NODES, PODS, TRAIN_JOBS};
-        assert_eq!(PODS.url(Some("a")), "/api/v1/namespaces/a/pods");
-        assert_eq!(TRAIN_JOBS.url(None), "/apis/trainer.kubeflow.org/v1alpha1/trainjobs");
-        assert_eq!(NODES.url(Some("a")), "/api/v1/nodes");
     }
 }

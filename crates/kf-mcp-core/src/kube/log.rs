@@ -7,7 +7,8 @@ use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use kube::core::subresource::LogParams;
 
-use super::client::{Kube, from_refusal};
+use super::answer::from_refusal;
+use super::client::Kube;
 use super::error::{Cause, KubeError};
 use super::gate::Asked;
 

@@ -1,18 +1,23 @@
 //! The Kubernetes API as tools see it: typed requests that all pass the [`gate`].
 
+mod answer;
 pub mod client;
 pub mod connect;
 pub mod error;
 pub mod gate;
 pub mod log;
 pub mod meta;
+pub mod page;
+pub mod resource;
 pub mod watch;
 
-pub use client::{Created, DeleteOptions, Kube, ListQuery, Page, Resource};
+pub use client::{Created, DeleteOptions, Kube};
 pub use connect::{Cluster, ClusterOptions, Connected};
 pub use error::KubeError;
 pub use log::LogQuery;
 pub use meta::{Condition, Meta};
+pub use page::{ListQuery, Page};
+pub use resource::Resource;
 
 /// The resources that several components ask for.
 pub mod resources {

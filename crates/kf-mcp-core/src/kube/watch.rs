@@ -8,8 +8,10 @@ use kube::core::params::WatchParams;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::{Kube, Resource, from_refusal};
+use super::answer::from_refusal;
+use super::client::Kube;
 use super::error::KubeError;
+use super::resource::Resource;
 
 /// One change that a watch reports.
 #[derive(Debug, Clone, Deserialize, PartialEq)]

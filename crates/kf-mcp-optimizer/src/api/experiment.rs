@@ -1,10 +1,11 @@
 //! A Katib Experiment.
 
-use kf_mcp_core::kube::{Condition, Meta};
+use kf_mcp_core::kube::Meta;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::state::{State, meta};
 use super::{Metric, Pair, Word, count, items, number, part};
 
 /// An Experiment, as far as tools read it.
@@ -20,9 +21,7 @@ pub(crate) struct Experiment {
     pub(crate) template: Template,
     /// Neural architecture search: there is a graph instead of parameters.
     pub(crate) nas: bool,
-    pub(crate) conditions: Vec<Condition>,
-    pub(crate) started: Option<jiff::Timestamp>,
-    pub(crate) completed: Option<jiff::Timestamp>,
+    pub(crate) state: State,
     pub(crate) optimum: Optimum,
     pub(crate) counts: Counts,
     /// Parts that could not be read.
@@ -168,9 +167,7 @@ impl Experiment {
                 config_map: text(&template["configMap"]["configMapName"]),
             },
             nas: spec["nasConfig"].is_object(),
-            conditions: items(object, "/status/conditions", n),
-            started: part(object, "/status/startTime", n),
-            completed: part(object, "/status/completionTime", n),
+            state: State::of(object, n),
             optimum: part(object, "/status/currentOptimalTrial", n),
             counts: Counts {
                 trials: counter("trials"),
@@ -186,16 +183,6 @@ impl Experiment {
             notes,
         }
     }
-}
-
-/// The metadata. A broken label does not hide the name.
-pub(super) fn meta(object: &Value, notes: &mut Vec<String>) -> Meta {
-    let mut meta: Meta = part(object, "/metadata", notes);
-    if meta.name.is_empty() {
-        let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
-        (meta.name, meta.namespace) = (text("name"), text("namespace"));
-    }
-    meta
 }
 
 #[cfg(test)]
@@ -231,7 +218,7 @@ mod tests {
             "status": {"conditions": [{"type": "Running", "status": "True"}, "x"]},
         }));
         assert_eq!((&*experiment.meta.name, &*experiment.meta.namespace), ("odd", "a"));
-        assert_eq!(experiment.conditions.len(), 1);
+        assert_eq!(experiment.state.conditions.len(), 1);
         assert_eq!(
             experiment.notes,
             [

@@ -1,6 +1,7 @@
 //! Katib's objects as far as tools read them, decoded leniently: part by part, with a note for a part that makes no sense.
 
 pub(crate) mod experiment;
+pub(crate) mod state;
 pub(crate) mod trial;
 
 use serde::de::DeserializeOwned;

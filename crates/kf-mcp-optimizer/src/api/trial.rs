@@ -1,10 +1,11 @@
 //! A Katib Trial: one run with one set of parameters.
 
-use kf_mcp_core::kube::{Condition, Meta};
+use kf_mcp_core::kube::Meta;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::experiment::{Observation, meta};
+use super::experiment::Observation;
+use super::state::{State, meta};
 use super::{Metric, Pair, items, part};
 
 /// A Trial, as far as tools read it.
@@ -12,10 +13,8 @@ use super::{Metric, Pair, items, part};
 pub(crate) struct Trial {
     pub(crate) meta: Meta,
     pub(crate) parameters: Vec<Pair>,
-    pub(crate) conditions: Vec<Condition>,
+    pub(crate) state: State,
     pub(crate) metrics: Vec<Metric>,
-    pub(crate) started: Option<jiff::Timestamp>,
-    pub(crate) completed: Option<jiff::Timestamp>,
     /// Parts that could not be read.
     pub(crate) notes: Vec<String>,
 }
@@ -34,10 +33,8 @@ impl Trial {
         Self {
             meta: meta(object, n),
             parameters: items(object, "/spec/parameterAssignments", n),
-            conditions: items(object, "/status/conditions", n),
+            state: State::of(object, n),
             metrics: part::<Observation>(object, "/status/observation", n).metrics,
-            started: part(object, "/status/startTime", n),
-            completed: part(object, "/status/completionTime", n),
             notes,
         }
     }

@@ -52,9 +52,7 @@ impl Render for Namespaces {
         });
         text.table(["namespace", "jobs"], rows);
         text.fact("default", &self.default);
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -63,6 +61,10 @@ impl Tool for ListNamespaces {
     const SPEC: ToolSpec = ToolSpec::read("list_namespaces", Phase::Discovery).access(&[
         Access::new("", "namespaces", &["list"]).cluster().degrades(),
         Access::new("trainer.kubeflow.org", "trainjobs", &["list"])
+            .cluster()
+            .degrades(),
+        // everybody who is authenticated may ask what they themselves may do
+        Access::new("authorization.k8s.io", "selfsubjectrulesreviews", &["create"])
             .cluster()
             .degrades(),
     ]);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::view::{NOTE, VersionRow, is_zero, table};
 use crate::api::{self, Model, Page, Version, line, shown, some};
 use crate::client::{ACCESS, Registry};
-use crate::lookup::{Which, find};
+use crate::lookup::{Which, find, find_with, versions_of};
 use crate::property::{Plain, in_line, plain};
 
 /// Properties of a model that are shown.
@@ -145,9 +145,7 @@ impl Render for GotModel {
         if self.more_versions {
             text.line("there are more versions: see list_model_versions");
         }
-        for what in &self.not_seen {
-            text.fact("not seen", what);
-        }
+        text.facts("not seen", &self.not_seen);
         text.fact("note", self.note);
         text.fact("description", self.description.as_deref().unwrap_or_default());
         text.fact("readme", self.readme.as_deref().unwrap_or_default());
@@ -168,17 +166,8 @@ impl Tool for GetModel {
         if count == 0 {
             return Ok(GotModel::of(&find(&registry, &which).await?));
         }
-        let (model, versions) = match &which {
-            Which::Id(id) => {
-                let (model, versions) = futures::join!(find(&registry, &which), newest(&registry, id, count));
-                (model?, versions)
-            }
-            Which::Name(_) => {
-                let model = find(&registry, &which).await?;
-                let versions = newest(&registry, &model.id, count).await;
-                (model, versions)
-            }
-        };
+        let newest = |id| newest(&registry, id, count);
+        let (model, versions) = find_with(&registry, &which, newest).await?;
         let mut answer = GotModel::of(&model);
         answer.add(versions);
         Ok(answer)
@@ -187,11 +176,12 @@ impl Tool for GetModel {
 
 kf_mcp_core::register!(GetModel);
 
-async fn newest(registry: &Registry<'_>, id: &str, count: usize) -> Result<Page, ToolError> {
+async fn newest(registry: &Registry<'_>, id: String, count: usize) -> Result<Page, ToolError> {
     let size = count.to_string();
     let query = [("pageSize", &*size), ("orderBy", "CREATE_TIME"), ("sortOrder", "DESC")];
-    let path = format!("/registered_models/{}/versions", crate::filter::encoded(id));
-    registry.get("list the model's versions", &path, &query).await
+    registry
+        .get("list the model's versions", &versions_of(&id), &query)
+        .await
 }
 
 #[cfg(test)]

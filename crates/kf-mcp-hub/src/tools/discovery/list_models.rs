@@ -1,12 +1,13 @@
 //! `list_models`: the registered models, newest first.
 
-use kf_mcp_core::paging::Cursor;
+use kf_mcp_core::paging::Limit;
 use kf_mcp_core::{Cx, Next, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{NOTE, State};
-use crate::api::{self, Model, Page, line, some};
+use super::page::{Listed, Wanted};
+use super::view::State;
+use crate::api::{self, Model, line, some};
 use crate::client::{ACCESS, Registry};
 use crate::filter::Filter;
 
@@ -26,25 +27,18 @@ pub struct ListModels {
     #[serde(default)]
     state: State,
     /// At most this many.
-    #[serde(default = "fifty")]
-    #[schemars(range(min = 1, max = 500))]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// `next_cursor` of the page before, with the same other arguments.
     cursor: Option<String>,
-}
-
-fn fifty() -> usize {
-    50
 }
 
 /// What `list_models` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Models {
     models: Vec<Row>,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-    note: &'static str,
+    #[serde(flatten)]
+    listed: Listed,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -75,13 +69,7 @@ impl Row {
 
 impl Render for Models {
     fn render(&self, text: &mut Text) {
-        if self.models.is_empty() {
-            text.line(if self.has_more {
-                "no matching models on this page"
-            } else {
-                "no matching models"
-            });
-        } else {
+        if !self.models.is_empty() {
             let cells = |row: &Row| {
                 [
                     row.id.clone(),
@@ -94,9 +82,8 @@ impl Render for Models {
             };
             let rows: Vec<_> = self.models.iter().map(cells).collect();
             text.table(["model_id", "name", "state", "owner", "updated", "description"], rows);
-            text.fact("note", self.note);
         }
-        text.fact("next_cursor", self.next_cursor.as_deref().unwrap_or_default());
+        self.listed.render("models", self.models.len(), text);
     }
 }
 
@@ -137,25 +124,23 @@ impl Tool for ListModels {
     async fn run(self, cx: &Cx) -> Result<Models, ToolError> {
         let filter = self.filter()?;
         let registry = Registry::new(cx)?;
-        let at = Cursor::resume(self.cursor.as_deref(), NAME, &registry.place(), &filter)?;
-        let size = self.limit.to_string();
-        // Ids only grow, so this order is newest first and does not move while somebody pages through it.
-        let mut query = vec![("pageSize", &*size), ("orderBy", "ID"), ("sortOrder", "DESC")];
-        if !filter.is_empty() {
-            query.push(("filterQuery", &filter));
-        }
-        if let Some(token) = &at.token {
-            query.push(("nextPageToken", token));
-        }
-        let page: Page = registry.get("list models", "/registered_models", &query).await?;
+        let wanted = Wanted {
+            list: NAME,
+            scope: registry.place(),
+            asked: "list models",
+            path: "/registered_models",
+            // Ids only grow, so this order is newest first and does not move while somebody pages through it.
+            order: "ID",
+            filter: &filter,
+            limit: self.limit,
+            cursor: self.cursor.as_deref(),
+        };
+        let (at, page) = wanted.read(&registry).await?;
         let models: Vec<Model> = page.items();
         let rows: Vec<Row> = models.iter().filter(|model| self.takes(model)).map(Row::of).collect();
-        let next_cursor = page.next().map(|token| at.after(Some(token), 0, rows.len()).encode());
         Ok(Models {
+            listed: Listed::of(&at, &page, rows.len()),
             models: rows,
-            has_more: next_cursor.is_some(),
-            next_cursor,
-            note: NOTE,
         })
     }
 }
@@ -165,6 +150,7 @@ kf_mcp_core::register!(ListModels);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Page;
     use serde_json::{Value, json};
 
     fn tool(arguments: Value) -> ListModels {
@@ -216,9 +202,7 @@ mod tests {
     fn the_text_is_a_table() {
         let answer = Models {
             models: recorded().iter().map(Row::of).collect(),
-            has_more: true,
-            next_cursor: Some("abc".into()),
-            note: NOTE,
+            listed: Listed::until(Some("abc".into())),
         };
         let mut text = Text::new("2026-01-01T01:00:00Z".parse().unwrap());
         answer.render(&mut text);

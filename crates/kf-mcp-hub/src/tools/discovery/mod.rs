@@ -3,6 +3,7 @@
 mod get_model;
 mod list_model_versions;
 mod list_models;
+mod page;
 mod view;
 
 pub use get_model::GetModel;

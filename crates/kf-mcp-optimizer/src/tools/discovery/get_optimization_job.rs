@@ -1,11 +1,9 @@
 //! `get_optimization_job`: one Katib Experiment with its search space, progress, best trial and trials.
 
-use kf_mcp_core::kube::resources::{EXPERIMENTS, TRIALS};
-use kf_mcp_core::kube::{KubeError, ListQuery, Page};
+use kf_mcp_core::kube::Page;
 use kf_mcp_core::{Access, Cx, Namespace, Next, ObjectName, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::view::{Budget, Counts, Objective, Range, Template, TrialRow};
 use crate::api::experiment::Experiment;
@@ -13,8 +11,8 @@ use crate::api::shown;
 use crate::api::trial::Trial;
 use crate::best::{self, Direction};
 use crate::outline::{Best, Parameters, in_line, parameters, some, time};
+use crate::read;
 use crate::status::{self, Status};
-use crate::{refusal, tools};
 
 /// Trials that the best one is computed from: one request.
 const TRIALS_READ: u32 = 500;
@@ -127,12 +125,8 @@ impl Render for OptimizationJob {
             let rows: Vec<_> = self.trials.iter().map(|trial| trial.cells(text)).collect();
             text.table(["trial", "status", "age", "parameters", "metrics", "message"], rows);
         }
-        for note in &self.notes {
-            text.fact("note", note);
-        }
-        for what in &self.not_seen {
-            text.fact("not seen", what);
-        }
+        text.facts("note", &self.notes);
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -150,17 +144,15 @@ impl Tool for GetOptimizationJob {
 
     async fn run(self, cx: &Cx) -> Result<OptimizationJob, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let experiment = cx
-            .kube()
-            .get::<Box<RawValue>>(&EXPERIMENTS, Some(&namespace), &self.name);
+        let experiment = read::experiment(cx, &namespace, &self.name);
         let (experiment, trials) = if self.include_trials {
-            let (experiment, trials) = futures::join!(experiment, list_trials(cx, &namespace, &self.name));
+            let (experiment, trials) =
+                futures::join!(experiment, read::trials(cx, &namespace, &self.name, TRIALS_READ, None));
             (experiment, Some(trials))
         } else {
             (experiment.await, None)
         };
-        let experiment = experiment.map_err(|error| refusal::of_one(error, &self.name, &namespace))?;
-        let experiment = Experiment::read(&experiment);
+        let experiment = experiment?;
         let mut job = describe(&experiment, namespace, self.name.to_string());
         match trials {
             None => {}
@@ -174,15 +166,6 @@ impl Tool for GetOptimizationJob {
 }
 
 kf_mcp_core::register!(GetOptimizationJob);
-
-async fn list_trials(cx: &Cx, namespace: &str, name: &str) -> Result<Page, KubeError> {
-    let query = ListQuery {
-        labels: Some(tools::trials_of(name)),
-        limit: Some(TRIALS_READ),
-        ..ListQuery::default()
-    };
-    cx.kube().list(&TRIALS, Some(namespace), &query).await
-}
 
 /// What the experiment alone says.
 fn describe(experiment: &Experiment, namespace: String, name: String) -> OptimizationJob {
@@ -210,8 +193,8 @@ fn describe(experiment: &Experiment, namespace: String, name: String) -> Optimiz
         katib_agrees: None,
         template: Template::of(&experiment.template),
         created: time(experiment.meta.creation_timestamp),
-        started: time(experiment.started),
-        completed: time(experiment.completed),
+        started: time(experiment.state.started),
+        completed: time(experiment.state.completed),
         trials: Vec::new(),
         notes,
         not_seen: Vec::new(),
@@ -248,6 +231,7 @@ fn add_trials(job: &mut OptimizationJob, experiment: &Experiment, page: &Page, l
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
     fn page(items: Vec<Value>, next: Option<&str>) -> Page {

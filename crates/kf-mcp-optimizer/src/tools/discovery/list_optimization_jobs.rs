@@ -3,7 +3,7 @@
 //! Everything is in the experiments themselves, so a page is one request, whatever the number of trials.
 
 use kf_mcp_core::kube::resources::EXPERIMENTS;
-use kf_mcp_core::paging::Scan;
+use kf_mcp_core::paging::{Limit, Listed, Scan, filter_words};
 use kf_mcp_core::{Access, Cx, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,28 +28,18 @@ pub struct ListOptimizationJobs {
     #[schemars(length(max = 100))]
     algorithm: Option<String>,
     /// At most this many.
-    #[serde(default = "fifty")]
-    #[schemars(range(min = 1, max = 500))]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// `next_cursor` of the page before, with the same other arguments.
     cursor: Option<String>,
-}
-
-fn fifty() -> usize {
-    50
 }
 
 /// What `list_optimization_jobs` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OptimizationJobs {
     jobs: Vec<Row>,
-    /// Namespace looked at, or `*`.
-    namespace: String,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
+    #[serde(flatten)]
+    listed: Listed,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -115,13 +105,14 @@ impl Row {
 
 impl Render for OptimizationJobs {
     fn render(&self, text: &mut Text) {
+        let listed = &self.listed;
         if self.jobs.is_empty() {
-            let place = if self.namespace == "*" {
+            let place = if listed.everywhere() {
                 "any namespace".to_owned()
             } else {
-                format!("namespace {}", self.namespace)
+                format!("namespace {}", listed.namespace)
             };
-            let more = if self.has_more {
+            let more = if listed.has_more {
                 " yet, but the list goes on"
             } else {
                 ""
@@ -139,8 +130,8 @@ impl Render for OptimizationJobs {
                 text.line(format!("note on {}: {note}", row.name));
             }
         }
-        text.fact("total", self.total.map(|total| total.to_string()).unwrap_or_default());
-        text.fact("next_cursor", self.next_cursor.as_deref().unwrap_or_default());
+        text.fact("total", listed.total.map(|total| total.to_string()).unwrap_or_default());
+        text.fact("next_cursor", listed.next_cursor.as_deref().unwrap_or_default());
     }
 }
 
@@ -162,8 +153,8 @@ impl Tool for ListOptimizationJobs {
             of: &EXPERIMENTS,
             scope: &scope,
             labels: None,
-            filter: &filter(wanted, algorithm),
-            limit: self.limit,
+            filter: &filter_words(&[("status", wanted.map(Status::as_str)), ("algorithm", algorithm)]),
+            limit: self.limit.rows(),
             cursor: self.cursor.as_deref(),
         };
         let read = |raw: &serde_json::value::RawValue| {
@@ -175,22 +166,12 @@ impl Tool for ListOptimizationJobs {
         let found = scan.page(cx, read).await.map_err(refusal::of_list)?;
         Ok(OptimizationJobs {
             jobs: found.rows,
-            namespace: scope.namespace().unwrap_or("*").to_owned(),
-            has_more: found.next_cursor.is_some(),
-            next_cursor: found.next_cursor,
-            total: found.total,
+            listed: found.listed,
         })
     }
 }
 
 kf_mcp_core::register!(ListOptimizationJobs);
-
-/// The filters in the words that a cursor remembers.
-fn filter(status: Option<Status>, algorithm: Option<&str>) -> String {
-    let status = status.map(|status| format!("status={}", status.as_str()));
-    let algorithm = algorithm.map(|name| format!("algorithm={name}"));
-    [status, algorithm].into_iter().flatten().collect::<Vec<_>>().join(",")
-}
 
 #[cfg(test)]
 mod tests {
@@ -210,10 +191,12 @@ mod tests {
         ];
         OptimizationJobs {
             jobs: experiments.iter().map(|e| Row::of(&Experiment::of(e), all)).collect(),
-            namespace: "a".into(),
-            has_more: true,
-            next_cursor: Some("abc".into()),
-            total: Some(7),
+            listed: Listed {
+                namespace: "a".into(),
+                has_more: true,
+                next_cursor: Some("abc".into()),
+                total: Some(7),
+            },
         }
     }
 
@@ -235,11 +218,5 @@ mod tests {
             json["jobs"][1],
             json!({"name": "odd", "namespace": "b", "status": "Created", "trials_done": 0, "note": "spec.algorithm is not readable"})
         );
-    }
-
-    #[test]
-    fn a_cursor_remembers_its_filters() {
-        assert_eq!(filter(None, None), "");
-        assert_eq!(filter(Some(Status::Failed), Some("tpe")), "status=Failed,algorithm=tpe");
     }
 }

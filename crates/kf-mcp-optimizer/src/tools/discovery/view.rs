@@ -250,8 +250,8 @@ impl TrialRow {
             parameters: parameters(&trial.parameters),
             metrics: metrics(objective, &trial.metrics),
             message: some(status::trial_message(trial)),
-            created: time(trial.meta.creation_timestamp.or(trial.started)),
-            completed: time(trial.completed),
+            created: time(trial.meta.creation_timestamp.or(trial.state.started)),
+            completed: time(trial.state.completed),
             note: some(trial.notes.join("; ")),
         }
     }

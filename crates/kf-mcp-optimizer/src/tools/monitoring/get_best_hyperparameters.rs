@@ -1,20 +1,18 @@
 //! `get_best_hyperparameters`: the best trials of a Katib Experiment, computed again, beside what Katib holds for best.
 
-use kf_mcp_core::kube::resources::{EXPERIMENTS, TRIALS};
-use kf_mcp_core::kube::{KubeError, ListQuery};
+use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::paging::{CHUNK, CHUNKS};
 use kf_mcp_core::{Access, Cx, Namespace, Next, ObjectName, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::api::experiment::{Experiment, Objective};
 use crate::api::trial::Trial;
 use crate::api::{Metric, shown};
 use crate::best::{self, Direction};
 use crate::outline::{Best, Parameters, in_line, parameters, time};
+use crate::read;
 use crate::status::{self, Status};
-use crate::{refusal, tools};
 
 /// Get the best parameters a Katib Experiment (hyperparameter search) has found so far; works while it runs.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -134,12 +132,8 @@ impl Render for BestHyperparameters {
             };
             text.fact("best by Katib", format!("{}{agrees}", katib.line()));
         }
-        for note in &self.notes {
-            text.fact("note", note);
-        }
-        for what in &self.not_seen {
-            text.fact("not seen", what);
-        }
+        text.facts("note", &self.notes);
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -157,12 +151,9 @@ impl Tool for GetBestHyperparameters {
 
     async fn run(self, cx: &Cx) -> Result<BestHyperparameters, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let experiment = cx
-            .kube()
-            .get::<Box<RawValue>>(&EXPERIMENTS, Some(&namespace), &self.name);
+        let experiment = read::experiment(cx, &namespace, &self.name);
         let (experiment, trials) = futures::join!(experiment, read_trials(cx, &namespace, &self.name));
-        let experiment = experiment.map_err(|error| refusal::of_one(error, &self.name, &namespace))?;
-        let experiment = Experiment::read(&experiment);
+        let experiment = experiment?;
         let mut not_seen = Vec::new();
         let trials = match trials {
             Ok((trials, complete)) => {
@@ -190,13 +181,7 @@ async fn read_trials(cx: &Cx, namespace: &str, name: &str) -> Result<(Vec<Trial>
     let mut trials = Vec::new();
     let mut cursor = None;
     for _ in 0..CHUNKS {
-        let query = ListQuery {
-            labels: Some(tools::trials_of(name)),
-            limit: Some(CHUNK),
-            cursor,
-            ..ListQuery::default()
-        };
-        let page = cx.kube().list(&TRIALS, Some(namespace), &query).await?;
+        let page = read::trials(cx, namespace, name, CHUNK, cursor).await?;
         trials.extend(page.items.iter().map(|item| Trial::read(item)));
         cursor = page.next;
         if cursor.is_none() {
@@ -254,7 +239,7 @@ fn row(value: f64, trial: &Trial) -> Ranked {
         status: status::of_trial(trial),
         parameters: parameters(&trial.parameters),
         metrics: trial.metrics.iter().map(Measured::of).collect(),
-        completed: time(trial.completed),
+        completed: time(trial.state.completed),
     }
 }
 

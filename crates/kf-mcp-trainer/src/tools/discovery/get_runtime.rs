@@ -134,9 +134,7 @@ impl Render for RuntimeFacts {
                 call["arguments"]
             ));
         }
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("not seen", &self.not_seen);
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use crate::pods::{self, Pod, outside};
+use crate::refusal::{CHECK, of_job};
 use crate::steps::{Step, steps, training_pods};
 use crate::{manifest, reason};
 
@@ -112,7 +113,7 @@ impl Tool for GetTrainingJob {
             cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name),
             cx.kube().list(&PODS, Some(&namespace), &query),
         );
-        let object = object.map_err(|error| missing(error, &self.name, &namespace))?;
+        let object = object.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
         let mut told = tell(cx, &object, page)?;
         told.object = self.include_spec.then(|| manifest::shown(object));
         Ok(told)
@@ -120,19 +121,6 @@ impl Tool for GetTrainingJob {
 }
 
 kf_mcp_core::register!(GetTrainingJob);
-
-/// A job that is not there is answered with the tool that shows which are.
-fn missing(error: KubeError, name: &str, namespace: &str) -> ToolError {
-    let absent = error.is_not_found();
-    let error = ToolError::from(error);
-    if !absent {
-        return error;
-    }
-    error
-        .asked(format!("read training job `{name}` in namespace `{namespace}`"))
-        .fix("check the name and the namespace: list_training_jobs shows what there is")
-        .tool("list_training_jobs")
-}
 
 fn tell(cx: &Cx, object: &Value, page: Result<Page, KubeError>) -> Result<TrainingJob, ToolError> {
     let (mut notes, mut not_seen) = (Vec::new(), Vec::new());

@@ -76,9 +76,7 @@ impl Render for Runtimes {
         if self.has_more {
             text.line("there are more: ask with a larger limit");
         }
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("not seen", &self.not_seen);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything comes from the jobs themselves: no runtime and no pod is read, so a page without filters is one request.
 
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::paging::Scan;
+use kf_mcp_core::paging::{Limit, Listed, Scan, filter_words};
 use kf_mcp_core::{
     Access, Cx, ErrorCode, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec, text,
 };
@@ -31,9 +31,8 @@ pub struct ListTrainingJobs {
     /// Namespace, or `*` for all; yours by default.
     namespace: Option<NamespaceOrAll>,
     /// At most this many.
-    #[serde(default = "fifty")]
-    #[schemars(range(min = 1, max = 500))]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// `next_cursor` of the page before, with the same other arguments.
     cursor: Option<String>,
     /// Kubernetes label selector on the jobs.
@@ -41,21 +40,12 @@ pub struct ListTrainingJobs {
     label_selector: Option<String>,
 }
 
-fn fifty() -> usize {
-    50
-}
-
 /// What `list_training_jobs` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TrainingJobs {
     jobs: Vec<Row>,
-    /// Namespace looked at, or `*`.
-    namespace: String,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
+    #[serde(flatten)]
+    listed: Listed,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -119,7 +109,8 @@ impl Row {
 
 impl Render for TrainingJobs {
     fn render(&self, text: &mut Text) {
-        if self.namespace == "*" && !self.jobs.is_empty() {
+        let listed = &self.listed;
+        if listed.everywhere() && !self.jobs.is_empty() {
             let row = |row: &Row, text: &Text| {
                 let namespace = row.namespace.clone().unwrap_or_default();
                 [namespace, row.name.clone(), row.status(), row.nodes(), row.age(text)]
@@ -141,19 +132,19 @@ impl Render for TrainingJobs {
                 row.note.as_deref().unwrap_or_default()
             ));
         }
-        let place = if self.namespace == "*" {
+        let place = if listed.everywhere() {
             "all namespaces"
         } else {
-            &self.namespace
+            &listed.namespace
         };
-        let mut line = match (self.jobs.len(), self.total) {
-            (0, _) if self.has_more => "none so far, but the list goes on".to_owned(),
+        let mut line = match (self.jobs.len(), listed.total) {
+            (0, _) if listed.has_more => "none so far, but the list goes on".to_owned(),
             (0, Some(0)) => format!("no training jobs in {place}"),
             (0, None) => format!("no training jobs in {place} that fit"),
             (some, Some(total)) => format!("{some} of {total}"),
             (some, None) => format!("{some} on this page"),
         };
-        if let Some(cursor) = &self.next_cursor {
+        if let Some(cursor) = &listed.next_cursor {
             line.push_str(&format!("; next cursor: {cursor}"));
         }
         text.line(line);
@@ -182,8 +173,11 @@ impl Tool for ListTrainingJobs {
             of: &TRAIN_JOBS,
             scope: &scope,
             labels,
-            filter: &filter(self.status, self.runtime.as_deref()),
-            limit: self.limit,
+            filter: &filter_words(&[
+                ("status", self.status.map(JobState::as_str)),
+                ("runtime", self.runtime.as_deref()),
+            ]),
+            limit: self.limit.rows(),
             cursor: self.cursor.as_deref(),
         };
         let read = |raw: &RawValue| {
@@ -198,21 +192,12 @@ impl Tool for ListTrainingJobs {
         let found = scan.page(cx, read).await.map_err(|error| selector(error, labels))?;
         Ok(TrainingJobs {
             jobs: found.rows,
-            namespace: scope.namespace().unwrap_or("*").to_owned(),
-            has_more: found.next_cursor.is_some(),
-            next_cursor: found.next_cursor,
-            total: found.total,
+            listed: found.listed,
         })
     }
 }
 
 kf_mcp_core::register!(ListTrainingJobs);
-
-fn filter(status: Option<JobState>, runtime: Option<&str>) -> String {
-    let status = status.map(|status| format!("status={}", status.as_str()));
-    let runtime = runtime.map(|runtime| format!("runtime={runtime}"));
-    [status, runtime].into_iter().flatten().collect::<Vec<_>>().join(",")
-}
 
 /// The server refuses a list only for its selector.
 fn selector(error: ToolError, labels: Option<&str>) -> ToolError {
@@ -247,10 +232,12 @@ mod tests {
         let (job, problem) = TrainJob::from_value(&job);
         let page = TrainingJobs {
             jobs: vec![Row::of(&job, problem, false)],
-            namespace: "team-a".into(),
-            has_more: true,
-            next_cursor: Some("abc".into()),
-            total: Some(7),
+            listed: Listed {
+                namespace: "team-a".into(),
+                has_more: true,
+                next_cursor: Some("abc".into()),
+                total: Some(7),
+            },
         };
         let mut text = Text::new("2026-01-01T00:05:00Z".parse().unwrap());
         page.render(&mut text);

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::pods::outside;
+use crate::refusal::of_job;
 
 const NAME: &str = "delete_training_job";
+/// What to do about a job that is not there.
+const GONE: &str = "it is gone already, or the name or namespace is another: list_training_jobs shows what there is";
 
 /// Delete a training job with its pods, logs and volume claims. Without confirmed=true it only shows what would go.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,9 +61,7 @@ impl Render for Deletion {
             self.status.as_str()
         ));
         text.fact("with it go", self.deletes.join(", "));
-        for warning in &self.warnings {
-            text.fact("warning", warning);
-        }
+        text.facts("warning", &self.warnings);
     }
 }
 
@@ -85,17 +86,7 @@ impl Change for DeleteTrainingJob {
     async fn plan(&self, cx: &Cx) -> Result<Deletion, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
         let object = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
-        let object = object.map_err(|error| {
-            let absent = error.is_not_found();
-            let error = ToolError::from(error);
-            if !absent {
-                return error;
-            }
-            error
-                .asked(format!("read training job `{}` in namespace `{namespace}`", self.name))
-                .fix("it is gone already, or the name or namespace is another: list_training_jobs shows what there is")
-                .tool("list_training_jobs")
-        })?;
+        let object = object.map_err(|error| of_job(error, &self.name, &namespace, GONE))?;
         let plan = deletion(&TrainJob::from_value(&object).0, namespace);
         let options = DeleteOptions {
             uid: Some(plan.uid.clone()),

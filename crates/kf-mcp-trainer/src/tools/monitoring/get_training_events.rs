@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kf_mcp_core::kube::resources::EVENTS;
 use kf_mcp_core::kube::{ListQuery, Page};
+use kf_mcp_core::paging::Limit;
 use kf_mcp_core::{Access, Cx, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec, text};
 use kf_mcp_trainjob::JobName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::why;
+use super::why::{self, Job};
 use crate::events::{Event, is_of_job, newest_first};
 use crate::pods::outside;
 
@@ -26,16 +28,11 @@ pub struct GetTrainingEvents {
     /// Its namespace.
     namespace: Option<Namespace>,
     /// At most this many, the newest.
-    #[serde(default = "fifty")]
-    #[schemars(range(min = 1, max = 500))]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// Leave out what went well.
     #[serde(default)]
     warnings_only: bool,
-}
-
-fn fifty() -> usize {
-    50
 }
 
 /// What `get_training_events` answers.
@@ -90,9 +87,7 @@ impl Render for Events {
             text.table(["age", "type", "reason", "object", "count", "message"], rows);
         }
         text.fact("why", self.why.as_deref().unwrap_or_default());
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -110,17 +105,23 @@ impl Tool for GetTrainingEvents {
 
     async fn run(self, cx: &Cx) -> Result<Events, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let (found, not_seen) = self.collect(cx, &namespace).await?;
-        let why = if found.is_empty() {
-            Some(self.why_none(cx, &namespace).await?)
-        } else {
-            None
-        };
-        let events = newest_first(found);
+        let Search {
+            mut found,
+            first,
+            not_seen,
+        } = self.collect(cx, &namespace).await?;
+        let mut why = None;
+        if found.is_empty() {
+            // The job is read to say why; it also tells what its parts are called, if they have names of their own.
+            let job = why::job(cx, &namespace, &self.name).await?;
+            found = self.own(&first, &job.as_ref().map(Job::parts).unwrap_or_default());
+            why = found.is_empty().then(|| self.why_none(job.as_ref(), cx.now()));
+        }
+        let events = newest_first(found.into_values().collect());
         let total = events.len();
         let events = events
             .into_iter()
-            .take(self.limit.max(1))
+            .take(self.limit.rows().max(1))
             .map(|(event, count)| row(&event, count))
             .collect();
         Ok(Events {
@@ -148,27 +149,43 @@ fn row(event: &Event, count: u64) -> Row {
     }
 }
 
+/// What was found without reading the job.
+struct Search {
+    /// The job's events, by their names: pages of different queries may hold the same.
+    found: BTreeMap<String, Event>,
+    /// The first page of the namespace's events.
+    first: Page,
+    not_seen: Vec<String>,
+}
+
 impl GetTrainingEvents {
     /// The job's events. A selector cannot match the beginning of a name, so they are picked from the namespace's; when
     /// those do not end with the first page, the events of the job and JobSet themselves are asked for by name, because
     /// controllers report errors there.
-    async fn collect(&self, cx: &Cx, namespace: &str) -> Result<(Vec<Event>, Vec<String>), ToolError> {
+    ///
+    /// Parts that are not called as Trainer calls them are found only when nothing else is, because then the job is read.
+    /// To know them always would cost every call one request more.
+    async fn collect(&self, cx: &Cx, namespace: &str) -> Result<Search, ToolError> {
         let first = self.page(cx, namespace, None, None).await?;
-        let mut found = self.own(&first);
-        let Some(cursor) = first.next else {
-            return Ok((found.into_values().collect(), Vec::new()));
+        let mut found = self.own(&first, &[]);
+        let Some(cursor) = first.next.clone() else {
+            return Ok(Search {
+                found,
+                first,
+                not_seen: Vec::new(),
+            });
         };
         let named = self
             .page(cx, namespace, Some(format!("involvedObject.name={}", self.name)), None)
             .await?;
-        found.extend(self.own(&named));
+        found.extend(self.own(&named, &[]));
         // Without any, the third request is for the job: if it does not exist, nothing else matters.
         let mut more = true;
         if !found.is_empty()
             // A list that changed too much to go on takes nothing from what was read.
             && let Ok(second) = self.page(cx, namespace, None, Some(cursor)).await
         {
-            found.extend(self.own(&second));
+            found.extend(self.own(&second, &[]));
             more = second.next.is_some();
         }
         let mut not_seen = Vec::new();
@@ -180,7 +197,7 @@ impl GetTrainingEvents {
             };
             not_seen.push(format!("the namespace has more events than were searched{try_}"));
         }
-        Ok((found.into_values().collect(), not_seen))
+        Ok(Search { found, first, not_seen })
     }
 
     async fn page(
@@ -201,11 +218,11 @@ impl GetTrainingEvents {
         Ok(cx.kube().list(&EVENTS, Some(namespace), &query).await?)
     }
 
-    /// The job's events of a page, by their names: pages of different queries may hold the same.
-    fn own(&self, page: &Page) -> BTreeMap<String, Event> {
+    /// The job's events of a page, with those of its parts.
+    fn own(&self, page: &Page, parts: &[&str]) -> BTreeMap<String, Event> {
         let (events, _) = page.decode::<Event>();
         let wanted = |event: &Event| {
-            is_of_job(&event.involved_object, &self.name) && (event.is_warning() || !self.warnings_only)
+            is_of_job(&event.involved_object, &self.name, parts) && (event.is_warning() || !self.warnings_only)
         };
         events
             .into_iter()
@@ -214,15 +231,12 @@ impl GetTrainingEvents {
             .collect()
     }
 
-    /// Why there are no events; an error when there is no such job.
-    async fn why_none(&self, cx: &Cx, namespace: &str) -> Result<String, ToolError> {
-        let job = why::job(cx, namespace, &self.name).await?;
+    /// Why there are no events.
+    fn why_none(&self, job: Option<&Job>, now: Timestamp) -> String {
         let created = job.and_then(|job| job.metadata.creation_timestamp);
-        let created = created.map(|at| format!("; the job was created {} ago", text::age(at, cx.now())));
+        let created = created.map(|at| format!("; the job was created {} ago", text::age(at, now)));
         let what = if self.warnings_only { "warnings" } else { "events" };
         let created = created.unwrap_or_default();
-        Ok(format!(
-            "no {what} are there: the cluster keeps events for one hour unless it is set up otherwise{created}"
-        ))
+        format!("no {what} are there: the cluster keeps events for one hour unless it is set up otherwise{created}")
     }
 }

@@ -65,9 +65,7 @@ impl Render for Logs {
         }
         text.fact("why", self.why.as_deref().unwrap_or_default());
         text.fact("truncated", self.truncated.as_deref().unwrap_or_default());
-        for hint in &self.hints {
-            text.fact("hint", hint);
-        }
+        text.facts("hint", &self.hints);
     }
 }
 

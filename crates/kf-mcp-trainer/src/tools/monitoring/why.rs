@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use kf_mcp_core::kube::meta::null_is_empty;
 use kf_mcp_core::kube::resources::{EVENTS, TRAIN_JOBS};
 use kf_mcp_core::kube::{Condition, ListQuery, Meta};
 use kf_mcp_core::{Cx, ErrorCode, ToolError, text};
 use serde::Deserialize;
 
-use crate::events::{Event, newest_first};
-use crate::pods::{Pod, outside};
+use crate::events::{Event, is_of_job, newest_first};
+use crate::pods::{Named, Pod, outside};
+use crate::refusal::CHECK;
 
 /// A training job, as far as its state goes.
 #[derive(Debug, Default, Deserialize)]
@@ -26,12 +28,26 @@ struct JobSpec {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct JobStatus {
     conditions: Option<Vec<Condition>>,
+    #[serde(deserialize_with = "null_is_empty")]
+    jobs_status: Vec<Named>,
 }
 
 impl Job {
+    /// The names of the replicated jobs that the job was made into, none before that.
+    pub(super) fn parts(&self) -> Vec<&str> {
+        self.status.jobs_status.iter().map(|part| part.name.as_str()).collect()
+    }
+
+    /// Whether the job has neither ended nor been told to pause.
+    fn wants_pods(&self) -> bool {
+        let conditions = self.status.conditions.as_deref().unwrap_or_default();
+        let holds = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.is_true());
+        self.spec.suspend != Some(true) && !holds("Failed") && !holds("Complete") && !holds("Suspended")
+    }
+
     /// Why the job has no pods.
     fn no_pods(&self, now: jiff::Timestamp) -> String {
         let conditions = self.status.conditions.as_deref().unwrap_or_default();
@@ -59,19 +75,26 @@ pub(super) async fn job(cx: &Cx, namespace: &str, name: &str) -> Result<Option<J
     match cx.kube().get::<Job>(&TRAIN_JOBS, Some(namespace), name).await {
         Ok(job) => Ok(Some(job)),
         Err(error) if error.is_forbidden() => Ok(None),
-        Err(error) if error.is_not_found() => Err(ToolError::from(error)
-            .fix("check the name and the namespace: list_training_jobs shows what there is")
-            .tool("list_training_jobs")),
+        Err(error) if error.is_not_found() => Err(ToolError::from(error).fix(CHECK).tool("list_training_jobs")),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Why a job has no pods; an error when there is no such job.
+/// Why a job has no pods; an error when there is no such job. What stands in the way of a job that should have some, such
+/// as a quota, only events tell.
 pub(super) async fn no_pods(cx: &Cx, namespace: &str, name: &str) -> Result<String, ToolError> {
-    Ok(match job(cx, namespace, name).await? {
-        Some(job) => job.no_pods(cx.now()),
-        None => "there are no pods of such a job, and you may not read training jobs to see whether it exists".into(),
-    })
+    let Some(job) = job(cx, namespace, name).await? else {
+        return Ok(
+            "there are no pods of such a job, and you may not read training jobs to see whether it exists".into(),
+        );
+    };
+    let reason = job.no_pods(cx.now());
+    if !job.wants_pods() {
+        return Ok(reason);
+    }
+    let parts = job.parts();
+    let of_job = |event: &Event| is_of_job(&event.involved_object, name, &parts);
+    Ok(with_warning(cx, namespace, "type=Warning".into(), of_job, reason).await)
 }
 
 /// How many steps are named.
@@ -107,16 +130,32 @@ pub(super) fn no_step(name: &str, step: &str, steps: &BTreeMap<String, &Pod>, mp
 
 /// The reason, with what the newest warning about the pod adds to it.
 pub(super) async fn with_event(cx: &Cx, namespace: &str, pod: &str, reason: String) -> String {
+    let fields = format!("involvedObject.name={pod},type=Warning");
+    with_warning(cx, namespace, fields, |_| true, reason).await
+}
+
+/// Events that are read.
+const MOST_EVENTS: u32 = 500;
+
+/// The reason, with the newest event that the fields select and that is right. One request; without the right to read
+/// events, the reason alone.
+async fn with_warning(
+    cx: &Cx,
+    namespace: &str,
+    fields: String,
+    right: impl Fn(&Event) -> bool,
+    reason: String,
+) -> String {
     let query = ListQuery {
-        fields: Some(format!("involvedObject.name={pod}")),
-        limit: Some(100),
+        fields: Some(fields),
+        limit: Some(MOST_EVENTS),
         ..ListQuery::default()
     };
     let Ok(page) = cx.kube().list(&EVENTS, Some(namespace), &query).await else {
         return reason;
     };
     let newest = newest_first(page.decode::<Event>().0);
-    let Some((event, count)) = newest.into_iter().find(|(event, _)| event.is_warning()) else {
+    let Some((event, count)) = newest.into_iter().find(|(event, _)| event.is_warning() && right(event)) else {
         return reason;
     };
     let said = outside(&event.message);
@@ -163,6 +202,21 @@ mod tests {
         ] {
             let decoded: Job = serde_json::from_value(job).unwrap();
             assert!(decoded.no_pods(now).contains(why), "{why}: {}", decoded.no_pods(now));
+        }
+    }
+
+    #[test]
+    fn a_job_tells_its_parts_once_it_has_them() {
+        for (status, parts) in [
+            (json!({}), &[][..]),
+            (json!({"jobsStatus": null}), &[]),
+            (
+                json!({"jobsStatus": [{"name": "ps", "active": 1}, {"name": "worker"}]}),
+                &["ps", "worker"],
+            ),
+        ] {
+            let job: Job = serde_json::from_value(json!({"status": status})).unwrap();
+            assert_eq!(job.parts(), parts);
         }
     }
 

@@ -139,9 +139,7 @@ impl Render for Resources {
                 format!("{}/{name} {resource}: {used} of {hard} used", self.namespace),
             );
         }
-        for note in &self.not_seen {
-            text.fact("not seen", note);
-        }
+        text.facts("not seen", &self.not_seen);
     }
 }
 

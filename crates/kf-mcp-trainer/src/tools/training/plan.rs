@@ -105,9 +105,7 @@ impl Render for Submitted {
             self.namespace,
             self.status.as_str()
         ));
-        for warning in &self.warnings {
-            text.fact("warning", warning);
-        }
+        text.facts("warning", &self.warnings);
         text.line("get_training_job shows whether it runs, get_training_logs what it prints");
     }
 }

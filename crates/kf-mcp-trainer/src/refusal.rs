@@ -1,0 +1,20 @@
+//! What a failed request means when it was for one training job.
+
+use kf_mcp_core::ToolError;
+use kf_mcp_core::kube::KubeError;
+
+/// What to do about a job that is not there, for tools that read one.
+pub(crate) const CHECK: &str = "check the name and the namespace: list_training_jobs shows what there is";
+
+/// A job that is not there is answered with the tool that shows which are, and with `fix`.
+pub(crate) fn of_job(error: KubeError, name: &str, namespace: &str, fix: &str) -> ToolError {
+    let absent = error.is_not_found();
+    let error = ToolError::from(error);
+    if !absent {
+        return error;
+    }
+    error
+        .asked(format!("read training job `{name}` in namespace `{namespace}`"))
+        .fix(fix)
+        .tool("list_training_jobs")
+}

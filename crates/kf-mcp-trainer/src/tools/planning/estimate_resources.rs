@@ -1,0 +1,232 @@
+//! `estimate_resources`: how much GPU memory a training takes, and which free device has it.
+
+use std::ops::RangeInclusive;
+
+use kf_mcp_core::kube::KubeError;
+use kf_mcp_core::{Access, Cx, Next, Phase, Tool, ToolError, ToolSpec};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::estimate::Estimate;
+use super::readings::{MOST_NODES, MOST_PODS, load, nodes};
+use crate::capacity::{Capacity, capacity};
+use crate::pods::outside;
+use crate::sizing::fit::Layout;
+use crate::sizing::{Facts, Given, Method, Optimizer, Plan, Precision, Sharding, Weights, facts};
+
+/// The longest name of a model that is looked at.
+const LONGEST_NAME: usize = 300;
+
+/// Estimate the GPU memory of training a model, and which free device fits.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EstimateResources {
+    /// Name, Hub id or path.
+    model: String,
+    /// Nodes.
+    #[schemars(with = "Option<i32>")]
+    num_workers: Option<u32>,
+    /// Default 1.
+    #[schemars(with = "Option<i32>")]
+    gpu_per_node: Option<u32>,
+    /// Per GPU.
+    #[serde(default = "four")]
+    #[schemars(with = "i32")]
+    batch_size: u32,
+    /// Default 2048.
+    #[schemars(with = "Option<i32>")]
+    sequence_length: Option<u32>,
+    /// Also fp32, fp16, int8, nf4.
+    #[serde(default = "bf16")]
+    quantization: String,
+    /// Default lora.
+    method: Option<Method>,
+    /// pure: as torchtune.
+    precision: Option<Precision>,
+    /// Default adamw; adamw_8bit, adafactor, sgd.
+    optimizer: Option<String>,
+    /// Default fsdp.
+    sharding: Option<Sharding>,
+    /// Recompute.
+    #[serde(default = "yes")]
+    activation_checkpointing: bool,
+    /// Default 8.
+    #[schemars(with = "Option<i32>")]
+    lora_rank: Option<u32>,
+    /// Model's.
+    #[schemars(with = "Option<i64>")]
+    param_count: Option<u64>,
+    /// Model's.
+    #[schemars(with = "Option<i32>")]
+    hidden_size: Option<u32>,
+    /// Model's.
+    #[schemars(with = "Option<i32>")]
+    layers: Option<u32>,
+}
+
+fn four() -> u32 {
+    4
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn bf16() -> String {
+    "bf16".into()
+}
+
+impl Tool for EstimateResources {
+    type Output = Estimate;
+    const SPEC: ToolSpec = ToolSpec::read("estimate_resources", Phase::Planning)
+        .access(&[
+            Access::new("", "nodes", &["list"]).cluster().degrades(),
+            Access::new("", "pods", &["list"]).cluster().degrades(),
+        ])
+        .next(&[Next::to("run_container_training", "resources are chosen")]);
+
+    async fn run(self, cx: &Cx) -> Result<Estimate, ToolError> {
+        let asked = self.layout()?;
+        let (facts, plan) = self.plan(asked)?;
+        let (seen, not_seen) = cluster(cx).await;
+        Ok(Estimate::of(&plan, &facts, asked, seen.as_ref(), not_seen))
+    }
+}
+
+kf_mcp_core::register!(EstimateResources);
+
+impl EstimateResources {
+    /// The layout that is asked for.
+    fn layout(&self) -> Result<Layout, ToolError> {
+        Ok(Layout {
+            nodes: within("num_workers", self.num_workers, 1, 1..=1024)?,
+            per_node: within("gpu_per_node", self.gpu_per_node, 1, 1..=16)?,
+        })
+    }
+
+    /// What the caller says of the model.
+    fn given(&self) -> Result<Given, ToolError> {
+        let params = self
+            .param_count
+            .map(|_| within("param_count", self.param_count, 0, 1_000_000..=100_000_000_000_000));
+        let hidden = self
+            .hidden_size
+            .map(|_| within("hidden_size", self.hidden_size, 0, 64..=1_000_000));
+        let layers = self.layers.map(|_| within("layers", self.layers, 0, 1..=10_000));
+        Ok(Given {
+            params: params.transpose()?,
+            hidden: hidden.transpose()?,
+            layers: layers.transpose()?,
+        })
+    }
+
+    /// What is trained, in which numbers; LoRA on a quantised model is what QLoRA is.
+    fn method(&self) -> Result<(Method, Weights), ToolError> {
+        let Some(weights) = Weights::read(&self.quantization) else {
+            let why = format!("is `{}`, not one of fp32, fp16, bf16, int8, nf4", self.quantization);
+            return Err(ToolError::argument("quantization", why));
+        };
+        match (self.method.unwrap_or_default(), weights.quantised()) {
+            (Method::Full, true) => {
+                let why = format!("is {}, which full tuning cannot train", weights.as_str());
+                Err(ToolError::argument("quantization", why).fix("give method=qlora, or quantization=bf16"))
+            }
+            (Method::Lora, true) => Ok((Method::Qlora, weights)),
+            (Method::Qlora, false) => Ok((Method::Qlora, Weights::Nf4)),
+            (method, _) => Ok((method, weights)),
+        }
+    }
+
+    fn optimizer(&self) -> Result<Optimizer, ToolError> {
+        let asked = self.optimizer.as_deref().unwrap_or(Optimizer::Adamw.as_str());
+        Optimizer::read(asked).ok_or_else(|| {
+            let known = Optimizer::ALL.map(Optimizer::as_str).join(", ");
+            ToolError::argument("optimizer", format!("is `{asked}`, not one of {known}"))
+        })
+    }
+
+    /// What is asked: the facts about the model, and how it is trained.
+    fn plan(&self, asked: Layout) -> Result<(Facts, Plan), ToolError> {
+        if self.model.trim().is_empty() || self.model.chars().count() > LONGEST_NAME {
+            let why = format!("must have 1 to {LONGEST_NAME} characters");
+            return Err(ToolError::argument("model", why));
+        }
+        let (method, weights) = self.method()?;
+        let given = self.given()?;
+        let Some(facts) = facts(&self.model, &given) else {
+            let why = "is not in the table of models, and its name has no size such as 7b";
+            return Err(ToolError::argument("model", why).fix("give param_count, or hidden_size and layers"));
+        };
+        let plan = Plan {
+            model: facts.model,
+            known_dims: facts.known_dims(),
+            method,
+            weights,
+            precision: self.precision.unwrap_or_default(),
+            optimizer: self.optimizer()?,
+            lora_rank: within("lora_rank", self.lora_rank, 8, 1..=4096)?,
+            batch: within("batch_size", Some(self.batch_size), 4, 1..=65_536)?,
+            sequence: within(
+                "sequence_length",
+                self.sequence_length,
+                facts.model.sequence,
+                1..=10_000_000,
+            )?,
+            checkpointing: self.activation_checkpointing,
+            sharding: self.sharding.unwrap_or_default(),
+            gpus: asked.gpus(),
+        };
+        Ok((facts, plan))
+    }
+}
+
+/// The number that was given, or else this one. Bounds are told here and not in the schema, which every model reads.
+fn within<N: Copy + PartialOrd + std::fmt::Display>(
+    field: &str,
+    given: Option<N>,
+    otherwise: N,
+    bounds: RangeInclusive<N>,
+) -> Result<N, ToolError> {
+    match given {
+        Some(number) if !bounds.contains(&number) => {
+            let why = format!("must be {} to {}, not {number}", bounds.start(), bounds.end());
+            Err(ToolError::argument(field, why))
+        }
+        given => Ok(given.unwrap_or(otherwise)),
+    }
+}
+
+/// What the cluster has, if it can be seen, and what could not be. The estimate does without.
+async fn cluster(cx: &Cx) -> (Option<Capacity>, Vec<String>) {
+    let mut not_seen = Vec::new();
+    let (nodes, load) = futures::join!(nodes(cx), load(cx));
+    let (nodes, more) = match nodes {
+        Ok(read) => read,
+        Err(error) => {
+            not_seen.push(format!("the cluster's devices: {}", said(error)));
+            return (None, not_seen);
+        }
+    };
+    if more {
+        not_seen.push(format!("nodes beyond the first {MOST_NODES}"));
+    }
+    let load = match load {
+        Ok((load, more)) => {
+            if more {
+                not_seen.push(format!(
+                    "pods beyond the first {MOST_PODS}: less may be free than is said"
+                ));
+            }
+            Some(load)
+        }
+        Err(error) => {
+            not_seen.push(format!("what pods use, and so what is free: {}", said(error)));
+            None
+        }
+    };
+    (Some(capacity(&nodes, load.as_ref())), not_seen)
+}
+
+fn said(error: KubeError) -> String {
+    outside(&ToolError::from(error).answered)
+}
