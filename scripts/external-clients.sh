@@ -18,27 +18,11 @@ fi
 if [ ! -x "$place/kubectl" ]; then
   if command -v kubectl >/dev/null; then
     ln -s "$(command -v kubectl)" "$place/kubectl"
+  elif [ -x target/control-plane/tools/kubectl ]; then
+    ln -s "$PWD/target/control-plane/tools/kubectl" "$place/kubectl"
   elif command -v go >/dev/null; then
-    # In a module of its own, so that nothing of the user's Go setup changes.
-    work="$place/kubectl-build"
-    mkdir -p "$work"
-    (cd "$work" && { [ -f go.mod ] || go mod init kubectl-build; } >/dev/null 2>&1 && go get k8s.io/kubectl@v0.36.3 >/dev/null 2>&1 \
-      && cat >main.go <<'GO' && go mod tidy >/dev/null 2>&1 && CGO_ENABLED=0 go build -o "$place/kubectl" .
-// The kubectl command, from its library.
-package main
-
-import (
-	"os"
-
-	"k8s.io/component-base/cli"
-	"k8s.io/kubectl/pkg/cmd"
-)
-
-func main() {
-	os.Exit(cli.Run(cmd.NewDefaultKubectlCommand()))
-}
-GO
-    ) || echo "external clients: no kubectl (it could not be built with go)" >&2
+    (cd tests/control-plane && CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -o "$place/kubectl" k8s.io/kubernetes/cmd/kubectl) \
+      || echo "external clients: no kubectl (it could not be built with go)" >&2
   else
     echo "external clients: no kubectl (kubectl itself, or go to build it, is needed)" >&2
   fi

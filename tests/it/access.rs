@@ -29,6 +29,7 @@ fn scenes() -> Vec<Scene> {
                 ("list_namespaces", json!({})),
                 ("check_compatibility", json!({})),
                 ("get_cluster_resources", json!({})),
+                ("estimate_resources", json!({"model": "Llama-3.1-8B"})),
                 ("list_training_jobs", json!({})),
                 ("list_training_jobs", json!({"namespace": "*", "status": "Failed"})),
                 (
@@ -79,7 +80,7 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
     for scene in scenes() {
         let world = World::new(scene.scenario);
         for rule in scene.forbid {
-            world.sandbox.forbid(rule);
+            world.sandbox().forbid(rule);
         }
         let mut calls = scene.calls;
         calls.extend(
@@ -159,6 +160,7 @@ async fn requests_per_call() {
         ("get_runtime", json!({"name": "torch-distributed"})),
         ("check_compatibility", json!({})),
         ("get_cluster_resources", json!({})),
+        ("estimate_resources", json!({"model": "Llama-3.1-8B"})),
         ("list_namespaces", json!({})),
         ("run_container_training", json!({"name": "probe", "image": "i"})),
         (

@@ -8,7 +8,7 @@ use serde_json::json;
 
 async fn meets(fault: Fault) -> serde_json::Value {
     let world = World::new("showcase");
-    world.sandbox.faults().add("* trainjobs.trainer.kubeflow.org", fault);
+    world.sandbox().faults().add("* trainjobs.trainer.kubeflow.org", fault);
     world.bad("list_training_jobs", json!({})).await
 }
 
@@ -36,7 +36,7 @@ async fn an_expired_cursor_says_to_start_again() {
     let world = World::new("thousand");
     let first = world.good("list_training_jobs", json!({"limit": 10})).await;
     world
-        .sandbox
+        .sandbox()
         .faults()
         .add("list trainjobs.trainer.kubeflow.org", Fault::ExpiredContinue);
     let error = world

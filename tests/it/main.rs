@@ -9,4 +9,5 @@ mod hub;
 mod journeys;
 mod optimizer;
 mod registry_of_tools;
+mod sizing;
 mod trainer;

@@ -62,6 +62,11 @@ impl Kind {
         }
     }
 
+    /// Whether the API server counts the generations of objects of this kind.
+    pub fn generations(&self) -> bool {
+        self.custom() || matches!(self.kind, "Pod" | "Job" | "Deployment" | "CustomResourceDefinition")
+    }
+
     /// Whether only a CustomResourceDefinition makes the server know this kind.
     pub fn custom(&self) -> bool {
         CUSTOM_GROUPS.contains(&self.group)

@@ -2,10 +2,13 @@
 
 pub mod admission;
 pub mod apiserver;
+mod builtin;
 pub mod clock;
 pub mod controllers;
 mod driver;
 pub mod faults;
+mod fields;
+mod history;
 mod http;
 pub mod kinds;
 mod load;
@@ -16,6 +19,8 @@ pub mod registry;
 pub mod scenario;
 pub mod status;
 pub mod store;
+mod strategic;
+mod table;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,6 +15,8 @@ pub struct Status {
     pub details: Option<Value>,
     /// `metadata.continue`: how an expired list can go on after all.
     pub resume: Option<String>,
+    /// What is told besides, in `Warning` headers.
+    pub warnings: Vec<String>,
 }
 
 impl Status {
@@ -26,12 +28,19 @@ impl Status {
             message: message.into(),
             details: None,
             resume: None,
+            warnings: Vec::new(),
         }
     }
 
     /// Adds `details`.
     pub fn details(mut self, details: Value) -> Self {
         self.details = Some(details);
+        self
+    }
+
+    /// Adds what was found out before the refusal.
+    pub fn warned(mut self, warnings: &[String]) -> Self {
+        self.warnings = warnings.to_vec();
         self
     }
 

@@ -2,16 +2,16 @@
 //!
 //! Pure and synchronous: time comes in as an argument, and nothing here knows HTTP or a controller.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::history::History;
+pub use crate::history::{Change, Event};
 use crate::kinds::Kind;
-
-/// How many changes are remembered for watches; a watch that asks for older ones is told `410 Gone`.
-const HISTORY: usize = 20_000;
 
 /// What of `metadata` a client cannot change.
 const IDENTITY: [&str; 7] = [
@@ -24,8 +24,8 @@ const IDENTITY: [&str; 7] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// Where an object lives. Ordered as lists are: kind, namespace, name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Where an object lives. Ordered as lists are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     /// `plural.group`.
     pub resource: String,
@@ -51,30 +51,25 @@ impl Key {
     }
 }
 
-/// What happened to an object, as a watch reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// The object is new.
-    Added,
-    /// The object changed.
-    Modified,
-    /// The object is gone; the recorded object is its last state.
-    Deleted,
+impl Ord for Key {
+    /// By kind, then as etcd orders `namespace/name`: what is in `team-a` comes before what is in `team`.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.resource
+            .cmp(&other.resource)
+            .then_with(|| namespaced(&self.namespace).cmp(namespaced(&other.namespace)))
+            .then_with(|| self.name.cmp(&other.name))
+    }
 }
 
-/// One entry of the history.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// The resourceVersion the change made.
-    pub version: u64,
-    /// What happened.
-    pub event: Event,
-    /// Which object.
-    pub key: Key,
-    /// The object after the change (before it, for a deletion).
-    pub object: Arc<Value>,
-    /// The object before a modification, so that selector watches can report one that left their selection.
-    pub before: Option<Arc<Value>>,
+/// A namespace as it stands in a key of etcd.
+fn namespaced(namespace: &str) -> impl Iterator<Item = u8> + '_ {
+    namespace.bytes().chain([b'/'])
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Why the store refused.
@@ -94,13 +89,13 @@ pub enum StoreError {
 #[derive(Debug, Default)]
 pub struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
-    history: VecDeque<Change>,
+    history: History,
     version: u64,
     /// Which objects name a uid as their owner, so that a deletion need not look at everything.
     owned: HashMap<String, BTreeSet<Key>>,
-    /// The newest version that the history has forgotten.
-    forgotten: u64,
     uids: u64,
+    /// What controllers keep in mind beside the objects: failures in a row and the last one, by uid.
+    memory: HashMap<String, (u32, Timestamp)>,
 }
 
 impl Store {
@@ -108,20 +103,19 @@ impl Store {
     pub fn new() -> Self {
         Self {
             version: 1000,
-            forgotten: 1000,
+            history: History::after(1000),
             ..Self::default()
         }
     }
 
     /// The oldest version from which [`Store::changes_since`] can still answer.
     pub fn oldest(&self) -> u64 {
-        self.forgotten
+        self.history.oldest()
     }
 
     /// Forgets the history, as etcd's compaction does: watches and lists from an older version are told so.
     pub fn compact(&mut self) {
-        self.history.clear();
-        self.forgotten = self.version;
+        self.history.compact(self.version);
     }
 
     /// The current resourceVersion, as lists report it.
@@ -173,6 +167,32 @@ impl Store {
             .map(|(_, object)| object)
     }
 
+    /// Like [`Store::list_after`], but as it was at a version; [`StoreError::Expired`] when that is no longer known.
+    pub fn list_at(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        after: Option<(&str, &str)>,
+        version: u64,
+    ) -> Result<Vec<Arc<Value>>, StoreError> {
+        let (resource, namespace) = (kind.qualified(), namespace.filter(|_| kind.namespaced));
+        let after_key = after.map(|(namespace, name)| Key::new(kind, namespace, name));
+        let concerns = |key: &Key| {
+            key.resource == resource
+                && namespace.is_none_or(|ns| key.namespace == ns)
+                && after_key.as_ref().is_none_or(|after| key > after)
+        };
+        let mut objects: BTreeMap<Key, Arc<Value>> = self
+            .list_after(kind, namespace, after)
+            .map(|object| {
+                let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+                (Key::new(kind, &namespace, &name), Arc::clone(object))
+            })
+            .collect();
+        self.history.undo(&mut objects, version, concerns)?;
+        Ok(objects.into_values().collect())
+    }
+
     /// How many objects of a kind there are in a scope.
     pub fn count(&self, kind: &Kind, namespace: Option<&str>) -> usize {
         self.list(kind, namespace).count()
@@ -187,7 +207,7 @@ impl Store {
         if self.objects.contains_key(&key) {
             return Err(StoreError::AlreadyExists);
         }
-        let uid = self.next_uid();
+        let uid = self.new_uid();
         let version = self.bump();
         identify(kind, &mut object, &uid, now);
         metadata(&mut object).insert("resourceVersion".into(), json!(version.to_string()));
@@ -234,8 +254,12 @@ impl Store {
         let version = self.bump();
         let meta = metadata(&mut object);
         meta.insert("deletionTimestamp".into(), json!(seconds(now)));
-        meta.insert("deletionGracePeriodSeconds".into(), json!(0));
-        meta.insert("generation".into(), json!(generation));
+        if kind.kind != "Namespace" {
+            meta.insert("deletionGracePeriodSeconds".into(), json!(0));
+        }
+        if kind.generations() {
+            meta.insert("generation".into(), json!(generation));
+        }
         meta.insert("resourceVersion".into(), json!(version.to_string()));
         Ok(self.record(version, Event::Modified, key, Arc::new(object), Some(before)))
     }
@@ -278,6 +302,9 @@ impl Store {
         }
         if status_only {
             let mut kept = (*before).clone();
+            if let Some(managed) = object["metadata"].get("managedFields") {
+                metadata(&mut kept).insert("managedFields".into(), managed.clone());
+            }
             match object.get_mut("status").map(Value::take) {
                 Some(status) => kept["status"] = status,
                 None => {
@@ -295,26 +322,28 @@ impl Store {
         }
         object["apiVersion"] = before["apiVersion"].clone();
         object["kind"] = before["kind"].clone();
+        disown(&mut object);
         for field in IDENTITY {
             match before["metadata"].get(field) {
                 Some(value) => metadata(&mut object).insert(field.into(), value.clone()),
                 None => metadata(&mut object).remove(field),
             };
         }
-        if desired(&object) != desired(&before) {
+        if kind.generations() && grows(kind, &before, &object) {
             let generation = before["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
             metadata(&mut object).insert("generation".into(), json!(generation));
         }
         Ok((key, before, object))
     }
 
-    /// Removes an object and, unless `orphan`, everything it owns, at once and depth first.
+    /// Removes an object and, unless `orphan`, everything that it alone owns, at once and depth first.
     pub fn delete(&mut self, kind: &Kind, namespace: &str, name: &str, orphan: bool) -> Result<Arc<Value>, StoreError> {
         let key = Key::new(kind, namespace, name);
         let object = self.objects.remove(&key).ok_or(StoreError::NotFound)?;
         let version = self.bump();
         let gone = self.record(version, Event::Deleted, key, Arc::clone(&object), None);
         let uid = text(&object, "/metadata/uid");
+        self.memory.remove(&uid);
         let owned: Vec<Key> = self.owned.get(&uid).into_iter().flatten().cloned().collect();
         for key in owned {
             // gone already, if another owner took it along
@@ -324,10 +353,18 @@ impl Store {
             let Some(kind) = Kind::of(&text(&object, "/apiVersion"), &text(&object, "/kind")) else {
                 continue;
             };
-            if orphan {
+            let left: Vec<Value> = owners(&object)
+                .filter(|owner| self.lives(&object, owner))
+                .cloned()
+                .collect();
+            // what another owner still holds stays as well
+            if orphan || !left.is_empty() {
                 let mut freed = (*object).clone();
-                let left: Vec<Value> = owners(&object).filter(|o| o["uid"] != json!(uid)).cloned().collect();
-                metadata(&mut freed).insert("ownerReferences".into(), json!(left));
+                if left.is_empty() {
+                    metadata(&mut freed).remove("ownerReferences");
+                } else {
+                    metadata(&mut freed).insert("ownerReferences".into(), json!(left));
+                }
                 metadata(&mut freed).remove("resourceVersion");
                 self.update(kind, freed).ok();
             } else {
@@ -337,13 +374,16 @@ impl Store {
         Ok(gone)
     }
 
+    /// Whether an owner of an object is there.
+    fn lives(&self, object: &Value, owner: &Value) -> bool {
+        Kind::of(&text(owner, "/apiVersion"), &text(owner, "/kind"))
+            .and_then(|kind| self.get(kind, &text(object, "/metadata/namespace"), &text(owner, "/name")))
+            .is_some_and(|found| found["metadata"]["uid"] == owner["uid"])
+    }
+
     /// What changed after a version, oldest first; [`StoreError::Expired`] when that is no longer known.
     pub fn changes_since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, StoreError> {
-        if version < self.forgotten {
-            return Err(StoreError::Expired);
-        }
-        let from = self.history.partition_point(|change| change.version <= version);
-        Ok(self.history.range(from..))
+        self.history.since(version)
     }
 
     fn bump(&mut self) -> u64 {
@@ -351,7 +391,18 @@ impl Store {
         self.version
     }
 
-    fn next_uid(&mut self) -> String {
+    /// Keeps in mind how often something failed in a row, and when it last did.
+    pub fn remember(&mut self, uid: String, failures: u32, last: Timestamp) {
+        self.memory.insert(uid, (failures, last));
+    }
+
+    /// What [`Store::remember`] was last told.
+    pub fn recall(&self, uid: &str) -> Option<(u32, Timestamp)> {
+        self.memory.get(uid).copied()
+    }
+
+    /// A uid that no object has.
+    pub fn new_uid(&mut self) -> String {
         self.uids += 1;
         format!("5a9db0c5-0000-4000-8000-{:012x}", self.uids)
     }
@@ -381,23 +432,18 @@ impl Store {
                 }
             }
         }
-        let object = if event == Event::Deleted {
+        let (object, before) = if event == Event::Deleted {
             let mut last = (*object).clone();
             metadata(&mut last).insert("resourceVersion".into(), json!(version.to_string()));
-            Arc::new(last)
+            (Arc::new(last), Some(object))
         } else {
             self.objects.insert(key.clone(), Arc::clone(&object));
             for uid in owners(&object).filter_map(|owner| owner["uid"].as_str()) {
                 self.owned.entry(uid.to_owned()).or_default().insert(key.clone());
             }
-            object
+            (object, before)
         };
-        if self.history.len() >= HISTORY
-            && let Some(oldest) = self.history.pop_front()
-        {
-            self.forgotten = oldest.version;
-        }
-        self.history.push_back(Change {
+        self.history.push(Change {
             version,
             event,
             key,
@@ -408,15 +454,28 @@ impl Store {
     }
 }
 
+/// Leaves out the record of owners when there are none.
+fn disown(object: &mut Value) {
+    if object["metadata"]["managedFields"]
+        .as_array()
+        .is_some_and(Vec::is_empty)
+    {
+        metadata(object).remove("managedFields");
+    }
+}
+
 /// Gives a new object what the server decides.
 fn identify(kind: &Kind, object: &mut Value, uid: &str, now: Timestamp) {
+    disown(object);
     let meta = metadata(object);
     if !kind.namespaced {
         meta.remove("namespace");
     }
     // Objects of a scenario bring their uid, so that labels and events elsewhere can name it. Requests cannot.
     meta.entry("uid").or_insert_with(|| json!(uid));
-    meta.insert("generation".into(), json!(1));
+    if kind.generations() {
+        meta.insert("generation".into(), json!(1));
+    }
     meta.entry("creationTimestamp").or_insert_with(|| json!(seconds(now)));
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.kind);
@@ -458,6 +517,20 @@ pub fn micros(time: Timestamp) -> String {
 /// The owner references of an object.
 pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
+}
+
+/// Whether a change makes a new generation of an object.
+fn grows(kind: &Kind, before: &Value, after: &Value) -> bool {
+    if kind.kind != "Pod" {
+        return desired(before) != desired(after);
+    }
+    // To be bound to a node is no change of what is wanted.
+    let bare = |pod: &Value| {
+        let mut spec = pod["spec"].clone();
+        spec.as_object_mut().map(|spec| spec.remove("nodeName"));
+        spec
+    };
+    bare(before) != bare(after)
 }
 
 /// Everything of an object that counts for its generation: all but metadata and status.

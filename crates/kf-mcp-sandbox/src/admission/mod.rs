@@ -1,131 +1,176 @@
-//! What happens to an object between the request and the store.
+//! What happens to an object between the request and the store: decoding, defaults, what the webhooks and the admission
+//! plugins of a real cluster change and refuse, and what each kind must be.
 
-mod schema;
+mod core;
+mod custom;
+pub(crate) mod format;
+mod metadata;
+mod openapi;
+mod problem;
+pub(crate) mod quota;
+mod types;
 mod webhook;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::builtin;
+use crate::controllers::objects::kind;
 use crate::kinds::Kind;
 use crate::status::Status;
 use crate::store::{Store, text};
+pub(crate) use openapi::openapi;
+use problem::invalid;
+use types::decode;
 
-/// Which write is being admitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// A new object.
-    Create,
-    /// A change of an object that is there.
-    Update,
+/// A write that is being admitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission<'a> {
+    /// What there is.
+    pub store: &'a Store,
+    /// The kind of the object.
+    pub kind: &'static Kind,
+    /// When it is written.
+    pub now: Timestamp,
 }
 
-/// Defaults and validates an object as the real API server with the real webhooks would. `strict` is
-/// `fieldValidation=Strict`. Returns the warnings that go into `Warning` headers.
-pub fn admit(
-    store: &Store,
-    kind: &Kind,
-    verb: Verb,
-    object: &mut Value,
-    before: Option<&Value>,
-    strict: bool,
-) -> Result<Vec<String>, Status> {
-    if kind.kind != "TrainJob" {
-        return Ok(Vec::new());
+impl Admission<'_> {
+    /// Fills in, checks and admits a new object. Returns the warnings that go into `Warning` headers.
+    pub fn create(&self, object: &mut Value) -> Result<Vec<String>, Status> {
+        defaults(self.kind, object);
+        builtin::fill(self.kind, object);
+        self.admit(object, None)
     }
-    let mut warnings = schema::prune(object);
-    if strict && !warnings.is_empty() {
-        return Err(Status::new(
-            400,
-            "BadRequest",
-            format!(
-                "TrainJob in version \"v1alpha1\" cannot be handled as a TrainJob: strict decoding error: {}",
-                warnings.join(", ")
-            ),
-        ));
-    }
-    defaults(object);
-    let before = before.filter(|_| verb == Verb::Update);
-    let problems = schema::validate(object, before);
-    if !problems.is_empty() {
-        return Err(invalid(object, &problems));
-    }
-    warnings.extend(webhook::validate(store, object, before).map_err(denied)?);
-    Ok(warnings)
-}
 
-/// One field that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Problem {
-    field: String,
-    reason: &'static str,
-    message: String,
-}
+    /// Fills in, checks and admits what an object is changed to.
+    pub fn update(&self, object: &mut Value, before: &Value) -> Result<Vec<String>, Status> {
+        defaults(self.kind, object);
+        self.admit(object, Some(before))
+    }
 
-impl Problem {
-    fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Self {
-        // Objects and lists are left out of the message by the API server, single values are shown.
-        let message = match value {
-            Value::Object(_) | Value::Array(_) | Value::Null => format!("Invalid value: {why}"),
-            value => format!("Invalid value: {value}: {why}"),
+    /// Checks a new status. No webhook looks at those.
+    pub fn status(&self, object: &Value, before: &Value) -> Result<(), Status> {
+        if self.kind.custom() {
+            let found = metadata::check(self.kind, object, Some(before));
+            let problems = custom::check_status(self.kind, object, found);
+            if !problems.is_empty() {
+                return Err(invalid(self.kind, object, &problems));
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&self, object: &mut Value, before: Option<&Value>) -> Result<Vec<String>, Status> {
+        let Self { store, kind, now } = *self;
+        webhook::mutate(kind, object, before, now)?;
+        if before.is_none() {
+            self.service_account(object)?;
+        }
+        let found = metadata::check(kind, object, before);
+        let problems = if kind.custom() {
+            custom::check(kind, object, before, found)
+        } else {
+            let more = core::check(kind, object, before);
+            found.into_iter().chain(more).collect()
         };
-        Self {
-            field: field.into(),
-            reason: "FieldValueInvalid",
-            message,
+        if !problems.is_empty() {
+            return Err(invalid(kind, object, &problems));
         }
+        let warnings = webhook::validate(store, kind, object, before)?;
+        if before.is_none()
+            && let Some(why) = quota::exceeded(store, kind, object)
+        {
+            return Err(self.forbidden(object, &why));
+        }
+        Ok(warnings)
     }
 
-    fn required(field: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            reason: "FieldValueRequired",
-            message: "Required value".into(),
+    /// Refuses pods of a service account that is not there.
+    fn service_account(&self, object: &Value) -> Result<(), Status> {
+        if self.kind.kind != "Pod" {
+            return Ok(());
         }
+        let (namespace, name) = (
+            text(object, "/metadata/namespace"),
+            text(object, "/spec/serviceAccountName"),
+        );
+        if name.is_empty() || self.store.get(kind("ServiceAccount"), &namespace, &name).is_some() {
+            return Ok(());
+        }
+        let why = format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
+        Err(self.forbidden(object, &why))
+    }
+
+    /// 403 of an admission plugin.
+    fn forbidden(&self, object: &Value, why: &str) -> Status {
+        let name = text(object, "/metadata/name");
+        let message = format!("{} \"{name}\" is forbidden: {why}", self.kind.qualified());
+        let mut details = json!({"name": name, "kind": self.kind.plural});
+        if !self.kind.group.is_empty() {
+            details["group"] = json!(self.kind.group);
+        }
+        Status::new(403, "Forbidden", message).details(details)
     }
 }
 
-fn invalid(object: &Value, problems: &[Problem]) -> Status {
-    let name = text(object, "/metadata/name");
-    let said: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
-    let all = if said.len() == 1 {
-        said.concat()
-    } else {
-        format!("[{}]", said.join(", "))
-    };
-    let causes: Vec<Value> = problems
-        .iter()
-        .map(|p| json!({"reason": p.reason, "message": p.message, "field": p.field}))
-        .collect();
-    Status::new(
-        422,
-        "Invalid",
-        format!("TrainJob.trainer.kubeflow.org \"{name}\" is invalid: {all}"),
-    )
-    .details(json!({"name": name, "group": "trainer.kubeflow.org", "kind": "TrainJob", "causes": causes}))
+/// What a real server says of an object whose fields its types cannot hold. Of custom kinds it knows only the metadata.
+pub(crate) fn unreadable(kind: &Kind, object: &Value) -> Option<String> {
+    if !kind.custom() {
+        return decode::complaint(types::core::of(kind), object);
+    }
+    match &object["metadata"] {
+        Value::Null => None,
+        meta @ Value::Object(_) => decode::complaint(&types::core::META, meta),
+        other => Some(format!(
+            "json: cannot unmarshal {} into Go value of type v1.ObjectMeta",
+            decode::kind(other)
+        )),
+    }
 }
 
-/// A webhook's refusal is a 403 like one of RBAC; only the text tells them apart.
-fn denied(why: String) -> Status {
-    let hook = "validator.trainjob.trainer.kubeflow.org";
-    Status::new(
-        403,
-        "Forbidden",
-        format!("admission webhook \"{hook}\" denied the request: {why}"),
-    )
+/// What is filled in whenever an object of a kind is written.
+fn defaults(kind: &Kind, object: &mut Value) {
+    match (kind.group, kind.kind) {
+        ("", "Secret") => plain_to_bytes(object),
+        ("", "ResourceQuota") => {
+            core::canonical(object);
+            always(object, "status");
+        }
+        ("batch", "Job") | ("apps", "Deployment") => always(object, "status"),
+        ("", "Event") => {
+            for (field, value) in [
+                ("eventTime", Value::Null),
+                ("reportingComponent", json!("")),
+                ("reportingInstance", json!("")),
+                ("source", json!({})),
+                ("firstTimestamp", Value::Null),
+                ("lastTimestamp", Value::Null),
+            ] {
+                if let Some(event) = object.as_object_mut() {
+                    event.entry(field).or_insert(value);
+                }
+            }
+        }
+        _ => custom::defaults(kind, object),
+    }
 }
 
-/// The CRD's defaults.
-fn defaults(object: &mut Value) {
-    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+/// Adds a struct that is written even when there is nothing in it.
+fn always(object: &mut Value, field: &str) {
+    if object[field].is_null() {
+        object[field] = json!({});
+    }
+}
+
+/// Moves a Secret's plain texts to where they are kept.
+fn plain_to_bytes(secret: &mut Value) {
+    let Some(texts) = secret.as_object_mut().and_then(|secret| secret.remove("stringData")) else {
         return;
     };
-    spec.entry("managedBy")
-        .or_insert_with(|| json!("trainer.kubeflow.org/trainjob-controller"));
-    spec.entry("suspend").or_insert_with(|| json!(false));
-    if let Some(runtime) = spec.get_mut("runtimeRef").and_then(Value::as_object_mut) {
-        runtime
-            .entry("apiGroup")
-            .or_insert_with(|| json!("trainer.kubeflow.org"));
-        runtime.entry("kind").or_insert_with(|| json!("ClusterTrainingRuntime"));
+    for (key, value) in texts.as_object().into_iter().flatten() {
+        secret["data"][key] = json!(STANDARD.encode(value.as_str().unwrap_or_default()));
     }
 }
 

@@ -1,10 +1,7 @@
-//! Who may do what: refusals and the reviews with which clients ask beforehand.
+//! Who may do what.
 
-use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Call;
-use super::answer::Answer;
 use super::discovery::served;
 use crate::Inner;
 use crate::kinds::KINDS;
@@ -71,63 +68,8 @@ pub(crate) fn forbidden(user: &str, asked: &Asked<'_>, name: &str) -> Status {
     Status::new(403, "Forbidden", message).details(details)
 }
 
-/// Answers a review, if that is what is asked for.
-pub(crate) fn review(inner: &Inner, call: &Call) -> Option<Answer> {
-    let target = &call.target;
-    let kind = match (target.group.as_str(), target.version.as_str(), target.resource.as_str()) {
-        ("authorization.k8s.io", "v1", "selfsubjectaccessreviews") => "SelfSubjectAccessReview",
-        ("authorization.k8s.io", "v1", "selfsubjectrulesreviews") => "SelfSubjectRulesReview",
-        ("authentication.k8s.io", "v1", "selfsubjectreviews") => "SelfSubjectReview",
-        _ => return None,
-    };
-    if call.verb != "create" || target.name.is_some() {
-        return Some(Answer::status(&super::errors::method_not_allowed()));
-    }
-    if !matches!(call.content_type.as_str(), "" | "application/json") {
-        return Some(Answer::status(&super::errors::unsupported_media_type(
-            "application/json",
-        )));
-    }
-    let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else {
-        let message = format!("the object provided is unrecognized (must be of type {kind}): json parse error");
-        return Some(Answer::status(&super::errors::bad_request(message)));
-    };
-    if !body.is_object() {
-        body = json!({});
-    }
-    let status = match kind {
-        "SelfSubjectAccessReview" => access(inner, &body["spec"]),
-        "SelfSubjectRulesReview" => rules(inner, body["spec"]["namespace"].as_str().unwrap_or_default()),
-        _ => json!({"userInfo": {"username": call.user, "groups": ["system:authenticated"]}}),
-    };
-    body["apiVersion"] = json!(format!("{}/v1", target.group));
-    body["kind"] = json!(kind);
-    if !body["metadata"].is_object() {
-        body["metadata"] = json!({"creationTimestamp": null});
-    }
-    body["status"] = status;
-    Some(Answer::json(StatusCode::CREATED, &body))
-}
-
-fn access(inner: &Inner, spec: &Value) -> Value {
-    let attributes = &spec["resourceAttributes"];
-    let part = |name: &str| attributes[name].as_str().unwrap_or_default();
-    let asked = Asked {
-        verb: part("verb"),
-        group: part("group"),
-        resource: part("resource"),
-        subresource: part("subresource"),
-        namespace: Some(part("namespace")).filter(|n| !n.is_empty()),
-    };
-    if attributes.is_null() || inner.rules(|rules| allowed(rules, &asked)) {
-        json!({"allowed": true, "reason": "RBAC: allowed by ClusterRoleBinding \"sandbox\" of ClusterRole \"sandbox\" to User \"sandbox\""})
-    } else {
-        json!({"allowed": false})
-    }
-}
-
-/// RBAC can only list what is allowed, so the rules that forbid are turned round, resource by resource.
-fn rules(inner: &Inner, namespace: &str) -> Value {
+/// What is allowed in a namespace. RBAC can only list what is allowed, so the rules that forbid are turned round, resource by resource.
+pub(crate) fn rules_of(inner: &Inner, namespace: &str) -> Value {
     let everything = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
     let reviews = json!({
         "verbs": ["create"], "apiGroups": ["authorization.k8s.io"],

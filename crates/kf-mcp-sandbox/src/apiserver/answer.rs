@@ -56,6 +56,16 @@ impl Answer {
         }
     }
 
+    /// No body at all.
+    pub(crate) fn empty(code: StatusCode) -> Self {
+        Self {
+            code,
+            content_type: None,
+            headers: Vec::new(),
+            payload: Payload::Whole(Bytes::new()),
+        }
+    }
+
     /// A body that comes over time.
     pub(crate) fn chunks(content_type: &'static str, chunks: Chunks) -> Self {
         let payload = Payload::Chunks(chunks);
@@ -83,7 +93,7 @@ impl Answer {
         if let Some(seconds) = status.details.as_ref().and_then(|d| d["retryAfterSeconds"].as_u64()) {
             answer.headers.push((RETRY_AFTER, HeaderValue::from(seconds)));
         }
-        answer
+        answer.warnings(&status.warnings)
     }
 
     /// Adds `Warning` headers, each text once.

@@ -1,144 +1,152 @@
-//! Request bodies: whether they hold what the path says.
+//! Request bodies of creates and updates.
 
 use serde_json::{Value, json};
 
 use super::Call;
-use super::errors::{Cause, bad_request, invalid, unsupported_media_type};
+use super::errors::{bad_request, unsupported_media_type};
+use super::media;
+use super::names::same_type;
+use super::options::WriteOptions;
+use crate::fields::{Known, Shape};
 use crate::kinds::Kind;
 use crate::status::Status;
-use crate::store::{metadata, text};
+use crate::store::text;
 
-/// The object in the body of a create or an update.
-pub(crate) fn object(call: &Call, kind: &Kind) -> Result<Value, Status> {
-    if !matches!(call.content_type.as_str(), "" | "application/json") {
-        let accepted = if kind.custom() {
-            "application/json, application/yaml, application/cbor"
-        } else {
-            "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor"
-        };
-        return Err(unsupported_media_type(accepted));
-    }
+/// How much of a body messages show.
+const SHOWN: usize = 30;
+
+/// The object in the body of a create or an update, without fields that its kind does not have, and the warnings about
+/// those. With `fieldValidation=Strict` they are refusals.
+pub(crate) fn object(call: &Call, kind: &Kind, options: &WriteOptions) -> Result<(Value, Vec<String>), Status> {
+    let yaml = match call.content_type.as_str() {
+        "" | "application/json" => false,
+        "application/yaml" => true,
+        _ => {
+            return Err(unsupported_media_type(
+                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+            ));
+        }
+    };
     let unrecognized = |why: &str| {
-        let start = String::from_utf8_lossy(call.body.get(..call.body.len().min(30)).unwrap_or_default());
-        let more = if call.body.len() > 30 { " ..." } else { "" };
-        let kind = kind.kind;
         bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): {why} ({start}{more})"
+            "the object provided is unrecognized (must be of type {}): {why} ({})",
+            kind.kind,
+            summary(&call.body)
         ))
     };
-    let mut object: Value = serde_json::from_slice(&call.body)
-        .map_err(|error| unrecognized(&format!("couldn't get version/kind; json parse error: {error}")))?;
-    if !object.is_object() {
-        return Err(unrecognized(
-            "couldn't get version/kind; json parse error: the body is not an object",
-        ));
-    }
-    if !kind.custom() {
-        // typed kinds have a default, as the path says it all
-        for (field, value) in [("apiVersion", kind.api_version()), ("kind", kind.kind.to_owned())] {
-            if text(&object, &format!("/{field}")).is_empty() {
-                object[field] = json!(value);
-            }
+    let typeless = |why: &str| unrecognized(&format!("couldn't get version/kind; json parse error: {why}"));
+    let read = if yaml {
+        media::yaml(&call.body).map_err(|why| unrecognized(&why))?
+    } else {
+        media::json(&call.body).map_err(|why| typeless(&why))?
+    };
+    let mut object = match read.value {
+        object @ Value::Object(_) => object,
+        Value::Null => json!({}),
+        other => {
+            let target = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                          \"json:\\\"kind,omitempty\\\"\" }";
+            return Err(typeless(&format!(
+                "json: cannot unmarshal {} into Go value of type {target}",
+                json_type(&other)
+            )));
+        }
+    };
+    for field in ["apiVersion", "kind"] {
+        if let Some(value) = object.get(field).filter(|value| !value.is_string() && !value.is_null()) {
+            return Err(typeless(&format!(
+                "json: cannot unmarshal {} into Go struct field .{field} of type string",
+                json_type(value)
+            )));
         }
     }
+    if kind.custom() && text(&object, "/kind").is_empty() {
+        let body = String::from_utf8_lossy(&call.body);
+        return Err(unrecognized(&format!("Object 'Kind' is missing in '{body}'")));
+    }
+    typed(&mut object, kind);
     same_type(&object, kind)?;
-    Ok(object)
+    let mut warnings = read.twice;
+    if yaml && options.strict && !warnings.is_empty() {
+        warnings = vec![media::refused(&warnings)];
+    }
+    warnings.extend(Known::prune(Shape::of(kind), &mut object).warnings);
+    if options.strict && !warnings.is_empty() {
+        return Err(bad_request(format!(
+            "{0} in version \"{1}\" cannot be handled as a {0}: {2}",
+            kind.kind,
+            kind.version,
+            strict(&warnings)
+        )));
+    }
+    if kind.custom() {
+        Known::denull(&mut object);
+    }
+    decoded(&mut object, kind);
+    Ok((object, warnings))
 }
 
-/// Refuses an object of another kind than the path's.
-pub(crate) fn same_type(object: &Value, kind: &Kind) -> Result<(), Status> {
-    let (given_version, given_kind) = (text(object, "/apiVersion"), text(object, "/kind"));
-    if given_kind.is_empty() {
-        return Err(bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
-            kind.kind
-        )));
+/// Gives an object of a built-in kind its type, where it does not say it: the path says it all.
+pub(crate) fn typed(object: &mut Value, kind: &Kind) {
+    if kind.custom() {
+        return;
     }
-    if given_version != kind.api_version() {
-        return Err(bad_request(format!(
-            "the API version in the data ({given_version}) does not match the expected API version ({})",
-            kind.api_version()
-        )));
-    }
-    if given_kind != kind.kind {
-        return Err(bad_request(format!(
-            "{given_kind} in version \"{}\" cannot be handled as a {}: converting ({given_kind}) to ({}): unknown conversion",
-            kind.version, kind.kind, kind.kind
-        )));
-    }
-    if object.get("metadata").is_some_and(|m| !m.is_object() && !m.is_null()) {
-        return Err(bad_request(format!(
-            "{given_kind} in version \"{}\" cannot be handled as a {given_kind}: json: cannot unmarshal metadata",
-            kind.version
-        )));
-    }
-    Ok(())
-}
-
-/// Puts the path's namespace into the object, or refuses another one.
-pub(crate) fn settle_namespace(object: &mut Value, kind: &Kind, namespace: &str) -> Result<(), Status> {
-    let given = text(object, "/metadata/namespace");
-    if !kind.namespaced {
-        metadata(object).remove("namespace");
-    } else if given.is_empty() {
-        metadata(object).insert("namespace".into(), json!(namespace));
-    } else if given != namespace {
-        return Err(bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
-    }
-    Ok(())
-}
-
-/// Refuses names that are no names.
-pub(crate) fn check_name(kind: &Kind, name: &str) -> Result<(), Status> {
-    let alnum = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label =
-        |part: &str| part.chars().all(|c| alnum(c) || c == '-') && part.starts_with(alnum) && part.ends_with(alnum);
-    let (reason, message) = if name.is_empty() {
-        (
-            "FieldValueRequired",
-            "Required value: name or generateName is required".to_owned(),
-        )
-    } else if matches!(kind.kind, "Namespace" | "Service") {
-        if label(name) && name.len() <= 63 {
-            return Ok(());
+    for (field, value) in [("apiVersion", kind.api_version()), ("kind", kind.kind.to_owned())] {
+        if text(object, &format!("/{field}")).is_empty() {
+            object[field] = json!(value);
         }
-        let why = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
-                   start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
-                   validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-        (
-            "FieldValueInvalid",
-            format!("Invalid value: \"{name}\": {}", too_long(name, 63).unwrap_or(why)),
-        )
-    } else if name.split('.').all(label) && name.len() <= 253 {
-        return Ok(());
-    } else {
-        let why = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
-                   must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation \
-                   is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-        (
-            "FieldValueInvalid",
-            format!("Invalid value: \"{name}\": {}", too_long(name, 253).unwrap_or(why)),
-        )
-    };
-    Err(invalid(
-        kind.group,
-        kind.kind,
-        name,
-        &Cause {
-            reason,
-            field: "metadata.name",
-            message,
-        },
-    ))
+    }
 }
 
-fn too_long(name: &str, limit: usize) -> Option<&'static str> {
-    let long = if limit == 63 {
-        "must be no more than 63 characters"
-    } else {
-        "must be no more than 253 characters"
+/// Makes of an object what the real server's decoder makes of it. Of a custom one only the metadata have Go types, and the
+/// rest has defaults.
+pub(crate) fn decoded(object: &mut Value, kind: &Kind) {
+    let shape = Shape::of(kind);
+    if kind.custom() {
+        if let (Some(shape), Some(metadata)) = (Shape::metadata(), object.get_mut("metadata")) {
+            Known::compact(shape, metadata);
+        }
+        Known::complete(shape, object);
+        return;
+    }
+    // an empty list asks to forget all owners
+    let managed = object["metadata"].get("managedFields").cloned();
+    Known::compact(shape, object);
+    if let Some(managed) = managed.filter(|managed| !managed.is_null()) {
+        object["metadata"]["managedFields"] = managed;
+    }
+}
+
+/// What a strict reader says.
+pub(crate) fn strict(warnings: &[String]) -> String {
+    format!("strict decoding error: {}", warnings.join(", "))
+}
+
+/// The kind of a value, as Go's JSON reader calls it.
+pub(crate) fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// The beginning of a body: as text when it looks like an object, else in hexadecimal.
+fn summary(body: &[u8]) -> String {
+    if body.is_empty() {
+        return "<empty>".to_owned();
+    }
+    let (start, more) = match body.get(..SHOWN) {
+        Some(start) if body.len() > SHOWN => (start, " ..."),
+        _ => (body, ""),
     };
-    (name.len() > limit).then_some(long)
+    let start = if body.starts_with(b"{") {
+        String::from_utf8_lossy(start).into_owned()
+    } else {
+        start.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    start + more
 }

@@ -1,12 +1,13 @@
 //! A request as the handlers see it.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::BoxError;
 
+use super::accept;
 use super::errors;
 use super::query::Query;
 use super::route::{Route, Target};
@@ -25,7 +26,10 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) content_type: String,
     pub(crate) view: View,
+    pub(crate) headers: HeaderMap,
     pub(crate) user: String,
+    /// `User-Agent`.
+    pub(crate) agent: String,
     pub(crate) verb: &'static str,
     pub(crate) target: Target,
     pub(crate) body: Bytes,
@@ -46,12 +50,20 @@ impl Call {
             raw_query,
             query,
             content_type: content_type(&parts.headers),
-            view: View::of(&parts.headers),
+            view: accept::view(&header(&parts.headers, &ACCEPT)),
             user: user(&parts.headers),
+            agent: header(&parts.headers, &USER_AGENT),
             target,
             body: Bytes::new(),
             method: parts.method.clone(),
+            headers: parts.headers.clone(),
         }
+    }
+
+    /// A header, empty when it is not there.
+    pub(crate) fn header(&self, name: &HeaderName) -> &str {
+        let text = self.headers.get(name).and_then(|value| value.to_str().ok());
+        text.unwrap_or_default()
     }
 
     /// The request as rules see it.
@@ -75,8 +87,8 @@ impl Call {
 fn verb(method: &Method, route: &Route, target: &Target, query: &Query) -> &'static str {
     let named = target.name.is_some() || !matches!(route, Route::Resource(_));
     match *method {
-        Method::GET if named => "get",
-        Method::GET if query.flag("watch") => "watch",
+        Method::GET if named && !target.watch => "get",
+        Method::GET if target.watch || query.flag("watch") => "watch",
         Method::GET => "list",
         Method::POST => "create",
         Method::PUT => "update",
@@ -88,11 +100,13 @@ fn verb(method: &Method, route: &Route, target: &Target, query: &Query) -> &'sta
 }
 
 fn content_type(headers: &HeaderMap) -> String {
-    let text = headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
+    let text = header(headers, &CONTENT_TYPE);
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    let text = headers.get(name).and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 fn user(headers: &HeaderMap) -> String {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Call;
 use super::answer::Answer;
+use super::change::refusal;
 use super::errors::{conflict_because, not_found};
 use super::list;
 use super::options::DeleteOptions;
 use super::selector::Selection;
-use super::verbs::{refusal, terminating};
 use super::view::Shown;
 use crate::kinds::{KINDS, Kind};
 use crate::status::Status;
-use crate::store::{Store, metadata, text};
+use crate::store::{Store, metadata, seconds, text};
 use crate::{Inner, State};
 
 /// Kinds whose deletion answers with the object; others answer with a Status.
@@ -59,7 +59,7 @@ pub(crate) fn delete(inner: &Inner, call: &Call, kind: &'static Kind, name: &str
 /// Answers a deletion of all that is selected.
 pub(crate) fn delete_collection(inner: &Inner, call: &Call, kind: &'static Kind) -> Result<Answer, Status> {
     let options = DeleteOptions::new(call)?;
-    let selection = Selection::new(kind, &call.query)?;
+    let selection = inner.with(|state, _| Selection::new(&state.store, kind, &call.query))?;
     inner.with(|state, now| {
         let all = state.store.list(kind, call.target.namespace.as_deref());
         let selected: Vec<Arc<Value>> = all.filter(|o| selection.matches(o)).map(Arc::clone).collect();
@@ -88,42 +88,84 @@ fn remove(
 ) -> Result<Left, Status> {
     let (namespace, name) = (text(before, "/metadata/namespace"), text(before, "/metadata/name"));
     let failed = |error| refusal(&error, kind, &name);
-    let finalizers = before["metadata"]["finalizers"]
+    // batch/v1 has kept this default from the time before garbage collection
+    let policy = options
+        .policy
+        .as_deref()
+        .or_else(|| (kind.kind == "Job").then_some("Orphan"));
+    let finalizer = match policy {
+        Some("Orphan") => Some("orphan"),
+        Some("Foreground") => Some("foregroundDeletion"),
+        _ => None,
+    };
+    let held = before["metadata"]["finalizers"]
         .as_array()
         .is_some_and(|f| !f.is_empty());
-    if finalizers {
-        // what the finalizer's owner has to do comes first; the object is only marked
-        return if options.dry_run {
-            Ok(Left::Object(terminating(before, now)))
-        } else {
-            let marked = state.store.mark_deleted(kind, &namespace, &name, now).map_err(failed)?;
-            Ok(Left::Object((*marked).clone()))
-        };
-    }
-    // batch/v1 has kept this default from the time before garbage collection
-    let orphan = match options.policy.as_deref() {
-        Some(policy) => policy == "Orphan",
-        None => kind.kind == "Job",
-    };
-    if !options.dry_run {
-        if kind.kind == "Namespace" {
-            empty(&mut state.store, &name);
+    let mut leaving = leaving(kind, before, options, now);
+    if let Some(finalizer) = finalizer {
+        let finalizers = &mut leaving["metadata"]["finalizers"];
+        match finalizers.as_array_mut() {
+            Some(list) => list.push(json!(finalizer)),
+            None => *finalizers = json!([finalizer]),
         }
-        state.store.delete(kind, &namespace, &name, orphan).map_err(failed)?;
     }
-    if options.policy.as_deref() == Some("Foreground") {
-        let mut object = terminating(before, now);
-        metadata(&mut object).insert("finalizers".into(), json!(["foregroundDeletion"]));
-        return Ok(Left::Object(object));
+    if options.dry_run {
+        let shown = held || finalizer.is_some() || ANSWER_OBJECT.contains(&kind.kind);
+        return Ok(if shown { Left::Object(leaving) } else { Left::Nothing });
     }
-    if !ANSWER_OBJECT.contains(&kind.kind) {
-        return Ok(Left::Nothing);
+    if held {
+        // what the finalizer's owner has to do comes first; the object is only marked
+        let marked = state.store.mark_deleted(kind, &namespace, &name, now).map_err(failed)?;
+        return Ok(Left::Object((*marked).clone()));
     }
-    let mut object = terminating(before, now);
     if kind.kind == "Namespace" {
-        object["status"]["phase"] = json!("Terminating");
+        empty(&mut state.store, &name, now);
+        let mut marked = (*state.store.mark_deleted(kind, "", &name, now).map_err(failed)?).clone();
+        marked["status"]["phase"] = json!("Terminating");
+        let marked = state.store.update_status(kind, marked).map_err(failed)?;
+        return Ok(Left::Object((*marked).clone()));
     }
-    Ok(Left::Object(object))
+    state
+        .store
+        .delete(kind, &namespace, &name, policy == Some("Orphan"))
+        .map_err(failed)?;
+    Ok(match kind.kind {
+        _ if finalizer.is_some() => Left::Object(leaving),
+        "ResourceQuota" | "ServiceAccount" => Left::Object(before.clone()),
+        other if ANSWER_OBJECT.contains(&other) => Left::Object(leaving),
+        _ => Left::Nothing,
+    })
+}
+
+/// The object as it is while it is being deleted.
+fn leaving(kind: &Kind, before: &Value, options: &DeleteOptions, now: Timestamp) -> Value {
+    let mut object = before.clone();
+    if before["metadata"].get("deletionTimestamp").is_some() {
+        return object;
+    }
+    let grace = match kind.kind {
+        "Pod" => grace(before, options),
+        _ => 0,
+    };
+    let ends = now.saturating_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+    let meta = metadata(&mut object);
+    meta.insert("deletionTimestamp".into(), json!(seconds(ends)));
+    meta.insert("deletionGracePeriodSeconds".into(), json!(grace));
+    if kind.generations() {
+        let generation = meta.get("generation").and_then(Value::as_u64).unwrap_or(1);
+        meta.insert("generation".into(), json!(generation + 1));
+    }
+    object
+}
+
+/// How long a pod has to end. One that runs nowhere needs no time.
+fn grace(pod: &Value, options: &DeleteOptions) -> i64 {
+    let nowhere = text(pod, "/spec/nodeName").is_empty();
+    if nowhere || matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
+        return 0;
+    }
+    let own = || pod["spec"]["terminationGracePeriodSeconds"].as_i64();
+    options.grace.or_else(own).unwrap_or(30).max(0)
 }
 
 fn preconditions(options: &DeleteOptions, kind: &Kind, name: &str, before: &Value) -> Result<(), Status> {
@@ -139,7 +181,7 @@ fn preconditions(options: &DeleteOptions, kind: &Kind, name: &str, before: &Valu
             "the UID in the precondition ({given}) does not match the UID in record ({uid}). The object might have \
              been deleted and then recreated"
         );
-        return Err(conflict_because(&what, &why, kind, name));
+        return Err(conflicting(&what, &why, kind, name));
     }
     let version = text(before, "/metadata/resourceVersion");
     if let Some(given) = options.version.as_ref().filter(|given| **given != version) {
@@ -147,13 +189,22 @@ fn preconditions(options: &DeleteOptions, kind: &Kind, name: &str, before: &Valu
             "the ResourceVersion in the precondition ({given}) does not match the ResourceVersion in record \
              ({version}). The object might have been modified"
         );
-        return Err(conflict_because(&what, &why, kind, name));
+        return Err(conflicting(&what, &why, kind, name));
     }
     Ok(())
 }
 
-/// Deletes everything in a namespace.
-fn empty(store: &mut Store, namespace: &str) {
+/// Like other conflicts, but it names the kind in its details too.
+fn conflicting(what: &str, why: &str, kind: &Kind, name: &str) -> Status {
+    let mut status = conflict_because(what, why, kind, name);
+    if let Some(details) = &mut status.details {
+        details["kind"] = json!(kind.kind);
+    }
+    status
+}
+
+/// Deletes everything in a namespace; what has finalizers is only marked.
+fn empty(store: &mut Store, namespace: &str, now: Timestamp) {
     for kind in KINDS.iter().filter(|kind| kind.namespaced) {
         let names: Vec<String> = store
             .list(kind, Some(namespace))
@@ -161,7 +212,17 @@ fn empty(store: &mut Store, namespace: &str) {
             .collect();
         for name in names {
             // what an owner took with it is gone already
-            store.delete(kind, namespace, &name, false).ok();
+            let Some(object) = store.get(kind, namespace, &name) else {
+                continue;
+            };
+            let held = object["metadata"]["finalizers"]
+                .as_array()
+                .is_some_and(|f| !f.is_empty());
+            if held {
+                store.mark_deleted(kind, namespace, &name, now).ok();
+            } else {
+                store.delete(kind, namespace, &name, false).ok();
+            }
         }
     }
 }

@@ -1,12 +1,23 @@
-//! Which groups, versions and resources there are.
+//! Which groups, versions and resources there are: once as one document, once path by path.
 
-use http::StatusCode;
-use serde_json::{Value, json};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CACHE_CONTROL, ETAG, HeaderValue, VARY};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256, Sha512};
 
+use super::accept::aggregated;
 use super::answer::Answer;
+use super::errors::no_such_resource;
 use crate::kinds::{KINDS, Kind};
+use crate::status::Status;
 use crate::store::Store;
 
+/// Media type of the one document.
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// What can be done with objects. The two lists differ in their order, as a real server's do.
 const VERBS: [&str; 8] = [
     "create",
     "delete",
@@ -16,6 +27,37 @@ const VERBS: [&str; 8] = [
     "patch",
     "update",
     "watch",
+];
+const CUSTOM_VERBS: [&str; 8] = [
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+];
+
+/// The groups of the API server itself, in their order. Those of custom kinds come after them by name.
+const OWN_GROUPS: [&str; 17] = [
+    "",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
 ];
 
 /// The groups that only answer questions, with their version and resources (plural, kind).
@@ -29,6 +71,21 @@ const REVIEWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
 ];
+
+/// A resource as both ways of discovery tell of it.
+struct Resource {
+    plural: &'static str,
+    singular: String,
+    kind: &'static str,
+    namespaced: bool,
+    verbs: Vec<&'static str>,
+    short: &'static [&'static str],
+    categories: &'static [&'static str],
+    /// A digest of the stored version, for those that are stored.
+    hash: Option<String>,
+    /// Name, kind and verbs of subresources.
+    subresources: Vec<(&'static str, &'static str, &'static [&'static str])>,
+}
 
 /// Whether a kind is served: those of custom groups are when their CustomResourceDefinition is there and serves their
 /// version.
@@ -50,19 +107,39 @@ pub(crate) fn served(store: &Store, kind: &Kind) -> bool {
     }
 }
 
+/// What a path answers that names nothing: the API server itself knows that it has no such resource, the server of
+/// custom kinds does not even know the path.
+pub(crate) fn unknown(group: &str) -> Result<Answer, Status> {
+    if OWN_GROUPS.contains(&group) {
+        Err(no_such_resource())
+    } else {
+        Ok(Answer::unknown_path())
+    }
+}
+
 /// `/api` or `/apis`.
-pub(crate) fn groups(store: &Store, core: bool) -> Answer {
+pub(crate) fn groups(store: &Store, core: bool, headers: &HeaderMap) -> Result<Answer, Status> {
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    if aggregated(header("accept"), core)? {
+        return Ok(document(store, core, header("if-none-match")));
+    }
     let cidrs = json!([{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}]);
     let body = if core {
         json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs})
     } else {
         let groups: Vec<Value> = names(store)
             .into_iter()
+            .filter(|(name, _)| !name.is_empty())
             .map(|(name, version)| entry(name, version))
             .collect();
         json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
     };
-    Answer::json(StatusCode::OK, &body)
+    Ok(Answer::json(StatusCode::OK, &body))
 }
 
 /// `/apis/{group}`.
@@ -77,31 +154,21 @@ pub(crate) fn group(store: &Store, group: &str) -> Answer {
 }
 
 /// `/api/v1` or `/apis/{group}/{version}`.
-pub(crate) fn version(store: &Store, group: &str, version: &str) -> Answer {
-    let mut resources = Vec::new();
-    for kind in KINDS
-        .iter()
-        .filter(|k| k.group == group && k.version == version && served(store, k))
-    {
-        describe(kind, &mut resources);
-    }
-    if let Some((_, reviews)) = REVIEWS.iter().find(|(name, _)| *name == group && version == "v1") {
-        for (plural, kind) in *reviews {
-            resources.push(resource(plural, kind, false, &["create"]));
-        }
-    }
+pub(crate) fn version(store: &Store, group: &str, version: &str) -> Result<Answer, Status> {
+    let resources = resources(store, group, version);
     if resources.is_empty() {
-        return Answer::unknown_path();
+        return unknown(group);
     }
     let group_version = if group.is_empty() {
         version.to_owned()
     } else {
         format!("{group}/{version}")
     };
+    let resources: Vec<Value> = resources.iter().flat_map(Resource::listed).collect();
     let body = json!({
         "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources,
     });
-    Answer::json(StatusCode::OK, &body)
+    Ok(Answer::json(StatusCode::OK, &body))
 }
 
 /// `/version`.
@@ -118,18 +185,61 @@ pub(crate) fn server_version() -> Answer {
     )
 }
 
-fn names(store: &Store) -> Vec<(&'static str, &'static str)> {
+/// All groups with their version, in the order in which they are told.
+pub(crate) fn names(store: &Store) -> Vec<(&'static str, &'static str)> {
     let mut names: Vec<(&str, &str)> = Vec::new();
-    let kinds = KINDS
-        .iter()
-        .filter(|k| !k.group.is_empty() && served(store, k))
-        .map(|k| (k.group, k.version));
+    let kinds = KINDS.iter().filter(|k| served(store, k)).map(|k| (k.group, k.version));
     for name in kinds.chain(REVIEWS.iter().map(|(group, _)| (*group, "v1"))) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
+    let place = |group: &str| {
+        OWN_GROUPS
+            .iter()
+            .position(|own| *own == group)
+            .unwrap_or(OWN_GROUPS.len())
+    };
+    names.sort_by_key(|(group, _)| (place(group), *group));
     names
+}
+
+/// The one document of all there is, or only that it is still the same.
+fn document(store: &Store, core: bool, known: &str) -> Answer {
+    let items: Vec<Value> = names(store)
+        .into_iter()
+        .filter(|(group, _)| group.is_empty() == core)
+        .map(|(group, version)| {
+            let resources: Vec<Value> = resources(store, group, version)
+                .iter()
+                .map(|resource| resource.aggregated(group, version))
+                .collect();
+            let metadata = if core { json!({}) } else { json!({"name": group}) };
+            let version = json!({"version": version, "resources": resources, "freshness": "Current"});
+            json!({"metadata": metadata, "versions": [version]})
+        })
+        .collect();
+    let body = json!({
+        "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
+    });
+    let bytes = serde_json::to_vec(&body).unwrap_or_default();
+    let tag = format!("\"{}\"", digest(&bytes));
+    let mut answer = if known == tag {
+        Answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        Answer::whole(StatusCode::OK, AGGREGATED, bytes)
+    };
+    answer.headers.push((CACHE_CONTROL, HeaderValue::from_static("public")));
+    answer.headers.push((VARY, HeaderValue::from_static("Accept")));
+    answer
+        .headers
+        .extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+    answer
+}
+
+/// A digest as the API server tags documents with.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha512::digest(bytes).iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn entry(name: &str, version: &str) -> Value {
@@ -137,38 +247,130 @@ fn entry(name: &str, version: &str) -> Value {
     json!({"name": name, "versions": [version], "preferredVersion": version})
 }
 
-fn describe(kind: &Kind, resources: &mut Vec<Value>) {
-    let mut main = resource(kind.plural, kind.kind, kind.namespaced, &VERBS);
-    main["singularName"] = json!(kind.kind.to_lowercase());
-    if !kind.short.is_empty() {
-        main["shortNames"] = json!(kind.short);
-    }
-    if matches!(kind.kind, "Pod" | "Service" | "Deployment" | "Job") {
-        main["categories"] = json!(["all"]);
-    }
-    resources.push(main);
-    let mut sub = |name: &str, as_kind: &str, verbs: &[&str]| {
-        resources.push(resource(
-            &format!("{}/{name}", kind.plural),
-            as_kind,
-            kind.namespaced,
-            verbs,
-        ));
-    };
-    match kind.kind {
-        "Pod" => sub("log", kind.kind, &["get"]),
-        "Service" => sub(
-            "proxy",
-            "ServiceProxyOptions",
-            &["create", "delete", "get", "patch", "update"],
-        ),
-        _ => {}
-    }
-    if kind.status {
-        sub("status", kind.kind, &["get", "patch", "update"]);
-    }
+fn resources(store: &Store, group: &str, version: &str) -> Vec<Resource> {
+    let kinds = KINDS
+        .iter()
+        .filter(|k| k.group == group && k.version == version && served(store, k));
+    let reviews = REVIEWS.iter().filter(|(name, _)| *name == group && version == "v1");
+    let reviews = reviews.flat_map(|(_, reviews)| reviews.iter());
+    let mut resources: Vec<Resource> = kinds
+        .map(Resource::of)
+        .chain(reviews.map(|(plural, kind)| Resource::review(plural, kind)))
+        .collect();
+    resources.sort_by_key(|resource| resource.plural);
+    resources
 }
 
-fn resource(name: &str, kind: &str, namespaced: bool, verbs: &[&str]) -> Value {
-    json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": verbs})
+impl Resource {
+    fn of(kind: &'static Kind) -> Self {
+        let mut verbs = if kind.custom() { CUSTOM_VERBS } else { VERBS }.to_vec();
+        let mut subresources: Vec<(_, _, &'static [&'static str])> = Vec::new();
+        let categories: &[&str] = match kind.kind {
+            "Pod" | "Service" | "Deployment" | "Job" => &["all"],
+            "CustomResourceDefinition" => &["api-extensions"],
+            "Experiment" | "Trial" | "Suggestion" => &["all", "kubeflow", "katib"],
+            _ => &[],
+        };
+        match kind.kind {
+            "Namespace" => verbs.retain(|verb| *verb != "deletecollection"),
+            "Pod" => subresources.push(("log", "Pod", &["get"])),
+            "Service" => subresources.push((
+                "proxy",
+                "ServiceProxyOptions",
+                &["create", "delete", "get", "patch", "update"],
+            )),
+            _ => {}
+        }
+        if kind.status {
+            subresources.push(("status", kind.kind, &["get", "patch", "update"]));
+        }
+        // definitions have been stored in their first version ever since
+        let stored = if kind.kind == "CustomResourceDefinition" {
+            "v1beta1"
+        } else {
+            kind.version
+        };
+        let stored = format!("{}/{stored}/{}", kind.group, kind.kind);
+        let hash = Sha256::digest(stored).get(..8).map(|start| STANDARD.encode(start));
+        Self {
+            plural: kind.plural,
+            singular: kind.kind.to_lowercase(),
+            kind: kind.kind,
+            namespaced: kind.namespaced,
+            verbs,
+            short: kind.short,
+            categories,
+            hash,
+            subresources,
+        }
+    }
+
+    fn review(plural: &'static str, kind: &'static str) -> Self {
+        Self {
+            plural,
+            singular: kind.to_lowercase(),
+            kind,
+            namespaced: false,
+            verbs: vec!["create"],
+            short: &[],
+            categories: &[],
+            hash: None,
+            subresources: Vec::new(),
+        }
+    }
+
+    /// Entries of an `APIResourceList`: the resource, and each subresource as one of its own.
+    fn listed(&self) -> Vec<Value> {
+        let mut main = json!({
+            "name": self.plural, "singularName": self.singular, "namespaced": self.namespaced, "kind": self.kind,
+            "verbs": self.verbs,
+        });
+        self.names(&mut main);
+        if let Some(hash) = &self.hash {
+            main["storageVersionHash"] = json!(hash);
+        }
+        let subresources = self.subresources.iter().map(|(name, kind, verbs)| {
+            json!({
+                "name": format!("{}/{name}", self.plural), "singularName": "", "namespaced": self.namespaced,
+                "kind": kind, "verbs": verbs,
+            })
+        });
+        std::iter::once(main).chain(subresources).collect()
+    }
+
+    /// The entry of an `APIGroupDiscoveryList`.
+    fn aggregated(&self, group: &str, version: &str) -> Value {
+        // kinds of the API server itself are told without their group
+        let response = |kind: &str| {
+            if OWN_GROUPS.contains(&group) {
+                json!({"group": "", "version": "", "kind": kind})
+            } else {
+                json!({"group": group, "version": version, "kind": kind})
+            }
+        };
+        let mut main = json!({
+            "resource": self.plural, "responseKind": response(self.kind),
+            "scope": if self.namespaced { "Namespaced" } else { "Cluster" },
+            "singularResource": self.singular, "verbs": self.verbs,
+        });
+        self.names(&mut main);
+        let subresources: Vec<Value> = self
+            .subresources
+            .iter()
+            .map(|(name, kind, verbs)| json!({"subresource": name, "responseKind": response(kind), "verbs": verbs}))
+            .collect();
+        if !subresources.is_empty() {
+            main["subresources"] = json!(subresources);
+        }
+        main
+    }
+
+    fn names(&self, entry: &mut Value) {
+        let lists = [("shortNames", self.short), ("categories", self.categories)];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let lists: Map<String, Value> = lists.map(|(field, list)| (field.to_owned(), json!(list))).collect();
+        if let Some(entry) = entry.as_object_mut() {
+            entry.extend(lists);
+        }
+    }
 }

@@ -45,6 +45,11 @@ pub(crate) fn bad_request(message: impl Into<String>) -> Status {
     Status::new(400, "BadRequest", message)
 }
 
+/// 404 for a path that names no resource.
+pub(crate) fn no_such_resource() -> Status {
+    Status::new(404, "NotFound", "the server could not find the requested resource").details(json!({}))
+}
+
 /// 405.
 pub(crate) fn method_not_allowed() -> Status {
     Status::new(
@@ -53,6 +58,12 @@ pub(crate) fn method_not_allowed() -> Status {
         "the server does not allow this method on the requested resource",
     )
     .details(json!({}))
+}
+
+/// 405 for a verb that a custom kind does not have.
+pub(crate) fn verb_not_supported(kind: &Kind, verb: &str) -> Status {
+    let message = format!("{verb} is not supported on resources of kind \"{}\"", kind.qualified());
+    Status::new(405, "MethodNotAllowed", message).details(json!({"group": kind.group, "kind": kind.plural}))
 }
 
 /// 415, with the media types that would do.
@@ -72,7 +83,7 @@ pub(crate) fn too_large(asked: u64, current: u64) -> Status {
     Status::new(
         504,
         "Timeout",
-        format!("Too large resource version: {asked}, current: {current}"),
+        format!("Timeout: Too large resource version: {asked}, current: {current}"),
     )
     .details(json!({
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
@@ -87,24 +98,59 @@ pub(crate) struct Cause {
     pub(crate) message: String,
 }
 
-/// 422 for an object; `what` is `Kind.group`.
+/// 422 for an object, for one thing.
 pub(crate) fn invalid(group: &str, kind: &str, name: &str, cause: &Cause) -> Status {
+    invalid_all(group, kind, name, std::slice::from_ref(cause))
+}
+
+/// 422 for an object, for all that is wrong with it.
+pub(crate) fn invalid_all(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Status {
     let what = if group.is_empty() {
         kind.to_owned()
     } else {
         format!("{kind}.{group}")
     };
-    let message = format!("{what} \"{name}\" is invalid: {}: {}", cause.field, cause.message);
-    let mut details = json!({
-        "kind": kind,
-        "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field}],
-    });
+    let texts: Vec<String> = causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.field, cause.message))
+        .collect();
+    let message = match texts.as_slice() {
+        [one] => format!("{what} \"{name}\" is invalid: {one}"),
+        all => format!("{what} \"{name}\" is invalid: [{}]", all.join(", ")),
+    };
+    let causes: Vec<Value> = causes
+        .iter()
+        .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+        .collect();
+    let mut details = json!({"kind": kind, "causes": causes});
     for (field, value) in [("name", name), ("group", group)] {
         if !value.is_empty() {
             details[field] = json!(value);
         }
     }
     Status::new(422, "Invalid", message).details(details)
+}
+
+/// A field that must not be there.
+pub(crate) fn forbidden_field(field: &'static str, why: &str) -> Cause {
+    Cause {
+        reason: "FieldValueForbidden",
+        field,
+        message: format!("Forbidden: {why}"),
+    }
+}
+
+/// A field with a value that is none of those there are.
+pub(crate) fn unsupported_field(field: &'static str, value: &str, supported: &[&str]) -> Cause {
+    let supported: Vec<String> = supported.iter().map(|value| format!("\"{value}\"")).collect();
+    Cause {
+        reason: "FieldValueNotSupported",
+        field,
+        message: format!(
+            "Unsupported value: \"{value}\": supported values: {}",
+            supported.join(", ")
+        ),
+    }
 }
 
 /// `details` that name an object.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Call;
+use super::accept::Form;
 use super::answer::Answer;
-use super::errors::{bad_request, too_large};
+use super::listing::{self, Listing, Token, reached, selection};
 use super::selector::Selection;
+use super::tabular::Tabular;
 use super::view::{Items, View};
 use crate::Inner;
 use crate::kinds::Kind;
@@ -27,9 +27,10 @@ struct List<'a> {
     items: Items<'a>,
 }
 
-#[derive(Serialize, Default)]
+/// The `metadata` of a list.
+#[derive(Debug, Clone, Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Meta {
+pub(crate) struct Meta {
     resource_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     r#continue: Option<String>,
@@ -37,85 +38,66 @@ struct Meta {
     remaining_item_count: Option<usize>,
 }
 
-/// Where the next page begins. The same three fields as a real server's token, which clients must not look into.
-#[derive(Serialize, Deserialize)]
-struct Token {
-    v: String,
-    /// The version of the first page; -1 in a token that goes on with whatever there is now.
-    rv: i64,
-    start: String,
-}
-
-impl Token {
-    fn write(rv: i64, last: &Value) -> String {
-        let start = format!("{}/{}", text(last, "/metadata/namespace"), text(last, "/metadata/name"));
+impl Meta {
+    fn at(version: u64) -> Self {
         Self {
-            v: "meta.k8s.io/v1".to_owned(),
-            rv,
-            start,
+            resource_version: version.to_string(),
+            ..Self::default()
         }
-        .encode()
     }
 
-    fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
-    }
-
-    fn read(token: &str) -> Result<Self, Status> {
-        let bad = |why: String| bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-        let bytes = URL_SAFE_NO_PAD
-            .decode(token.trim_end_matches('='))
-            .map_err(|error| bad(error.to_string()))?;
-        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
+    /// Of a list that is one object.
+    pub(crate) fn of(object: &Value) -> Self {
+        Self {
+            resource_version: text(object, "/metadata/resourceVersion"),
+            ..Self::default()
+        }
     }
 }
 
 /// Answers a list.
-pub(crate) fn list(inner: &Inner, call: &Call, kind: &'static Kind, expired: bool) -> Result<Answer, Status> {
-    let selection = Selection::new(kind, &call.query)?;
-    let limit = call
-        .query
-        .number("limit")?
-        .and_then(|n| usize::try_from(n).ok())
-        .filter(|&n| n > 0);
-    let token = call.query.get("continue").map(Token::read).transpose()?;
-    let (items, metadata) = inner.with(|state, _| {
-        if token.is_none() {
-            version(call, &state.store)?;
-        }
-        page(&state.store, call, kind, &selection, limit, token, expired)
+pub(crate) fn list(
+    inner: &Inner,
+    call: &Call,
+    kind: &'static Kind,
+    form: Form,
+    expired: bool,
+) -> Result<Answer, Status> {
+    let selection = inner.with(|state, _| selection(&state.store, call, kind))?;
+    let listing = Listing::new(call)?;
+    let tabular = Tabular::new(inner, call, kind, form)?;
+    let (items, metadata, now) = inner.with(|state, now| {
+        reached(call, &state.store)?;
+        let (items, metadata) = page(&state.store, call, kind, &selection, &listing, expired)?;
+        Ok((items, metadata, now))
     })?;
-    Ok(answer(call, kind, &items, metadata))
+    Ok(match &tabular {
+        Some(tabular) => {
+            let objects = items.iter().map(AsRef::as_ref).collect();
+            Answer::json(StatusCode::OK, &tabular.rows(objects, metadata, true, now))
+        }
+        None => answer(call.view, kind, &items, metadata),
+    })
 }
 
 /// The answer with these objects, as deletions of collections give it too.
 pub(crate) fn of(call: &Call, kind: &Kind, items: &[Arc<Value>], version: u64) -> Answer {
-    answer(
-        call,
-        kind,
-        items,
-        Meta {
-            resource_version: version.to_string(),
-            ..Meta::default()
-        },
-    )
+    answer(call.view, kind, items, Meta::at(version))
 }
 
-fn answer(call: &Call, kind: &Kind, items: &[Arc<Value>], metadata: Meta) -> Answer {
-    let (list, view) = match call.view {
-        View::Metadata => (
-            ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
-            View::Metadata,
-        ),
-        // custom resources have no Go type that could forget its own
-        _ => {
-            let view = if kind.custom() { View::Whole } else { View::Bare };
-            ((format!("{}List", kind.kind), kind.api_version()), view)
+fn answer(view: View, kind: &Kind, items: &[Arc<Value>], mut metadata: Meta) -> Answer {
+    let (list, api_version, view) = match view {
+        View::Metadata(version) => ("PartialObjectMetadata", version.to_owned(), view),
+        // custom resources have no Go type that could forget its own, nor one that could leave out an empty token
+        _ if kind.custom() => {
+            metadata.r#continue.get_or_insert_default();
+            (kind.kind, kind.api_version(), View::Whole)
         }
+        _ => (kind.kind, kind.api_version(), View::Bare),
     };
     let body = List {
-        kind: list.0,
-        api_version: list.1,
+        kind: format!("{list}List"),
+        api_version,
         metadata,
         items: Items(items, view),
     };
@@ -127,75 +109,60 @@ fn page(
     call: &Call,
     kind: &Kind,
     selection: &Selection,
-    limit: Option<usize>,
-    token: Option<Token>,
+    listing: &Listing,
     expired: bool,
 ) -> Result<(Vec<Arc<Value>>, Meta), Status> {
-    let now = i64::try_from(store.version()).unwrap_or(i64::MAX);
-    let (after, version) = match token {
-        None => (None, now),
-        Some(token) => {
-            let asked = u64::try_from(token.rv).ok();
-            if expired || asked.is_some_and(|rv| rv < store.oldest()) {
-                return Err(gone(token));
-            }
-            let after = token
-                .start
-                .split_once('/')
-                .map(|(ns, name)| (ns.to_owned(), name.to_owned()));
-            (after, if token.rv < 0 { now } else { token.rv })
-        }
+    let namespace = call.target.namespace.as_deref();
+    let after = listing.token.as_ref().map(|token| token.place(call, kind));
+    let version = listing.version.unwrap_or(store.version());
+    let found = if expired && listing.token.is_some() {
+        None
+    } else if version == store.version() {
+        Some(store.list_after(kind, namespace, after).map(Arc::clone).collect())
+    } else {
+        store.list_at(kind, namespace, after, version).ok()
     };
-    let after = after.as_ref().map(|(ns, name)| (ns.as_str(), name.as_str()));
-    let all = store.list_after(kind, call.target.namespace.as_deref(), after);
-    let mut selected = all.filter(|object| selection.is_all() || selection.matches(object));
-    let items: Vec<Arc<Value>> = match limit {
-        Some(limit) => selected.by_ref().take(limit).map(Arc::clone).collect(),
-        None => selected.by_ref().map(Arc::clone).collect(),
+    let Some(found) = found else {
+        return Err(gone(listing.token.as_ref()));
     };
-    let mut metadata = Meta {
-        resource_version: version.to_string(),
-        ..Meta::default()
+    let found: Vec<Arc<Value>> = found;
+    let mut selected = found
+        .into_iter()
+        .filter(|object| selection.is_all() || selection.matches(object));
+    let items: Vec<Arc<Value>> = match listing.limit {
+        Some(limit) => selected.by_ref().take(limit).collect(),
+        None => selected.by_ref().collect(),
     };
-    if selected.next().is_some() {
-        metadata.r#continue = items.last().map(|last| Token::write(version, last));
+    let mut metadata = Meta::at(version);
+    if let (Some(_), Some(last)) = (selected.next(), items.last()) {
+        let (namespace, name) = (text(last, "/metadata/namespace"), text(last, "/metadata/name"));
+        metadata.r#continue = Some(Token::after(call, version, &namespace, &name).encode());
         // a real server knows the count only of what it does not have to filter
         metadata.remaining_item_count = selection.is_all().then(|| 1 + selected.count());
     }
     Ok((items, metadata))
 }
 
-fn gone(token: Token) -> Status {
+/// 410 for a version that is no longer known; with a token comes another, with which the list can go on after all.
+fn gone(token: Option<&Token>) -> Status {
+    let Some(token) = token else {
+        let message = "The resourceVersion for the provided list is too old.";
+        return Status::new(410, "Expired", message);
+    };
     let message = "The provided continue parameter is too old to display a consistent list result. You can start a new \
                    list without the continue parameter, or use the continue token in this response to retrieve the \
                    remainder of the results. Continuing with the provided token results in an inconsistent list - \
                    objects that were created, modified, or deleted between the time the first chunk was returned and \
                    now may show up in the list.";
     let mut status = Status::new(410, "Expired", message);
-    status.resume = Some(Token { rv: -1, ..token }.encode());
+    status.resume = Some(token.inconsistent().encode());
     status
 }
 
-/// Refuses a resourceVersion that is not a number or is yet to come. Older ones are answered with what there is now,
-/// which is never older.
+/// The resourceVersion of a get; refused when it is not a number or yet to come. An older one is answered with what
+/// there is now, which is never older.
 pub(crate) fn version(call: &Call, store: &Store) -> Result<Option<u64>, Status> {
-    let Some(text) = call.query.get("resourceVersion") else {
-        return Ok(None);
-    };
-    let Ok(version) = text.parse::<u64>() else {
-        return Err(bad_request(format!(
-            "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
-        )));
-    };
-    if version > store.version() {
-        return Err(too_large(version, store.version()));
-    }
-    if call.query.get("resourceVersionMatch") == Some("Exact") && version < store.oldest() {
-        return Err(Status::new(
-            410,
-            "Expired",
-            "The resourceVersion for the provided list is too old.",
-        ));
-    }
-    Ok(Some(version))
+    let version = listing::version(call)?;
+    reached(call, store)?;
+    Ok(version)
 }

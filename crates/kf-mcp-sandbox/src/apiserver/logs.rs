@@ -84,7 +84,11 @@ impl Options {
     fn new(call: &Call, pod: &str, now: Timestamp) -> Result<Self, Status> {
         let query = &call.query;
         let refuse = |field, message: &str| {
-            let reason = "FieldValueInvalid";
+            let reason = if message.starts_with("Forbidden") {
+                "FieldValueForbidden"
+            } else {
+                "FieldValueInvalid"
+            };
             Err(invalid(
                 "",
                 "PodLogOptions",
@@ -117,9 +121,12 @@ impl Options {
         }
         if seconds.is_some() && time.is_some() {
             return refuse(
-                "",
+                "[]",
                 "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
             );
+        }
+        if query.get("stream").is_some() {
+            return refuse("stream", "Forbidden: may not be specified");
         }
         let since = seconds.map(|s| {
             now.saturating_sub(SignedDuration::from_secs(s))
@@ -171,26 +178,17 @@ fn container(pod: &Value, name: &str, asked: Option<&str>) -> Result<String, Sta
     let (main, init) = (names("containers"), names("initContainers"));
     match (asked, main.as_slice()) {
         (Some(asked), _) if main.iter().chain(&init).any(|n| n == asked) => Ok(asked.to_owned()),
-        (Some(asked), _) => {
-            let all: Vec<&str> = init.iter().chain(&main).map(String::as_str).collect();
-            let all = all.join(", ");
-            Err(bad_request(format!(
-                "container {asked} is not valid for pod {name} out of: {all}"
-            )))
-        }
+        (Some(asked), _) => Err(bad_request(format!("container {asked} is not valid for pod {name}"))),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(bad_request(format!(
             "a container name must be specified for pod {name}"
         ))),
         (None, several) => {
-            let mut message = format!(
+            let all: Vec<&str> = init.iter().chain(several).map(String::as_str).collect();
+            Err(bad_request(format!(
                 "a container name must be specified for pod {name}, choose one of: [{}]",
-                several.join(" ")
-            );
-            if !init.is_empty() {
-                message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
-            }
-            Err(bad_request(message))
+                all.join(" ")
+            )))
         }
     }
 }

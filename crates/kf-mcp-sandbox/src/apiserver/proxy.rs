@@ -31,18 +31,26 @@ pub(crate) fn proxy(inner: &Inner, call: &Call, kind: &'static Kind, target: &st
             .store
             .get(kind, namespace, name)
             .ok_or_else(|| not_found(kind, name))?;
+        // nothing was ever looked for behind a Service that selects nothing
+        if name != REGISTRY
+            && service["spec"]["selector"]
+                .as_object()
+                .is_none_or(serde_json::Map::is_empty)
+        {
+            return Err(not_found(kind, name));
+        }
         let known = service["spec"]["ports"].as_array().is_none_or(|ports| {
             port.is_empty()
                 || ports
                     .iter()
                     .any(|p| p["name"] == port || p["port"].as_u64().is_some_and(|n| port.parse() == Ok(n)))
         });
-        if !known {
-            let message = format!("no service port \"{port}\" found for service \"{name}\"");
-            return Err(Status::new(503, "ServiceUnavailable", message));
-        }
         if name != REGISTRY {
             let message = format!("no endpoints available for service \"{name}\"");
+            return Err(Status::new(503, "ServiceUnavailable", message));
+        }
+        if !known {
+            let message = format!("no service port \"{port}\" found for service \"{name}\"");
             return Err(Status::new(503, "ServiceUnavailable", message));
         }
         let answer = state

@@ -1,5 +1,7 @@
 //! Query strings and percent-encoding.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use jiff::Timestamp;
 
 use super::errors::bad_request;
@@ -32,20 +34,30 @@ impl Query {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// A boolean as Go's `strconv.ParseBool` reads it; anything else counts as false.
+    /// Whether a parameter is there, even without a value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, _)| n == name)
+    }
+
+    /// A boolean as a real server reads it: whatever is not `0` or `false` is true, a bare `?watch` too.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        // a bare `?watch` is true for a real server
         self.0
             .iter()
-            .any(|(n, v)| n == name && matches!(v.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True" | ""))
+            .find(|(n, _)| n == name)
+            .is_some_and(|(_, v)| v != "0" && !v.eq_ignore_ascii_case("false"))
     }
 
     /// A whole number.
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, Status> {
         self.get(name)
             .map(|value| {
-                let bad = || bad_request(format!("strconv.ParseInt: parsing \"{value}\": invalid syntax"));
-                value.parse().map_err(|_| bad())
+                value.parse().map_err(|error: ParseIntError| {
+                    let why = match error.kind() {
+                        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                        _ => "invalid syntax",
+                    };
+                    bad_request(format!("strconv.ParseInt: parsing \"{value}\": {why}"))
+                })
             })
             .transpose()
     }
@@ -54,7 +66,11 @@ impl Query {
     pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Status> {
         self.get(name)
             .map(|value| {
-                let bad = || bad_request(format!("parsing time \"{value}\" as \"2006-01-02T15:04:05Z07:00\""));
+                let bad = || {
+                    bad_request(format!(
+                        "parsing time \"{value}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{value}\" as \"2006\""
+                    ))
+                };
                 value.parse().map_err(|_| bad())
             })
             .transpose()

@@ -31,6 +31,8 @@ pub(crate) struct Target {
     pub(crate) name: Option<String>,
     /// Empty for the object itself.
     pub(crate) subresource: String,
+    /// `/watch/` stands before the resource, the old way to ask for a watch.
+    pub(crate) watch: bool,
     /// What comes after the subresource, without the slash between: the path of a proxied request.
     pub(crate) rest: Option<String>,
 }
@@ -52,6 +54,10 @@ pub(crate) fn route(path: &str) -> Route {
 }
 
 fn target(group: &str, version: &str, parts: &[&str], path: &str) -> Target {
+    let (watch, parts) = match parts {
+        ["watch", rest @ ..] if !rest.is_empty() => (true, rest),
+        _ => (false, parts),
+    };
     let (namespace, parts) = match parts {
         // what comes after a namespace's name is a resource in it, unless it is a subresource of the namespace itself
         ["namespaces", _, "status" | "finalize"] | ["namespaces", _] | ["namespaces"] => (None, parts),
@@ -66,8 +72,6 @@ fn target(group: &str, version: &str, parts: &[&str], path: &str) -> Target {
         after.trim_start_matches('/').to_owned()
     });
     let resource = part(0).unwrap_or_default();
-    // a namespace is in itself, as RBAC sees it
-    let namespace = if resource == "namespaces" { None } else { namespace };
     Target {
         group: group.to_owned(),
         version: version.to_owned(),
@@ -75,6 +79,7 @@ fn target(group: &str, version: &str, parts: &[&str], path: &str) -> Target {
         namespace,
         name: part(1),
         subresource,
+        watch,
         rest: rest.or_else(|| (parts.len() > 3).then(|| parts.get(3..).unwrap_or_default().join("/"))),
     }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-use http::header::ACCEPT;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -15,24 +13,8 @@ pub(crate) enum View {
     Whole,
     /// Without apiVersion and kind, as items of typed lists are.
     Bare,
-    /// `PartialObjectMetadata`.
-    Metadata,
-}
-
-impl View {
-    /// What the client accepts.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let partial = headers
-            .get(ACCEPT)
-            .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| {
-                accept
-                    .split(',')
-                    .next()
-                    .is_some_and(|first| first.contains("as=PartialObjectMetadata"))
-            });
-        if partial { View::Metadata } else { View::Whole }
-    }
+    /// `PartialObjectMetadata`, of an apiVersion.
+    Metadata(&'static str),
 }
 
 /// One object as a view shows it.
@@ -47,10 +29,10 @@ impl Serialize for Shown<'_> {
                     .iter()
                     .filter(|(field, _)| !matches!(field.as_str(), "apiVersion" | "kind")),
             ),
-            (View::Metadata, Some(_)) => {
+            (View::Metadata(version), Some(_)) => {
                 let mut map = serializer.serialize_map(Some(3))?;
                 map.serialize_entry("kind", "PartialObjectMetadata")?;
-                map.serialize_entry("apiVersion", "meta.k8s.io/v1")?;
+                map.serialize_entry("apiVersion", version)?;
                 map.serialize_entry("metadata", &self.0["metadata"])?;
                 map.end()
             }

@@ -1,26 +1,36 @@
 //! Controllers as pure steps: look at the store and the time, say what to write. No tasks, no sleeping.
 
+pub mod claim;
+pub mod events;
 pub mod experiment;
 pub mod job;
 pub mod jobset;
+pub mod namespace;
 pub mod objects;
 pub mod pod;
 pub mod quantity;
 pub mod quota;
 pub mod scheduler;
+mod sha1;
 pub mod trainjob;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::builtin;
 use crate::kinds::Kind;
 use crate::store::{Store, metadata, text};
+use objects::items;
 
 /// One write that a controller wants.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Create an object (an object that is there already is left alone).
     Create(&'static Kind, Value),
+    /// Remember how often something failed since it last went well, and when that was last, by a uid.
+    Remember(String, u32, Timestamp),
+    /// Write an event that is counted with those like it.
+    Report(Value),
     /// Replace an object.
     Update(&'static Kind, Value),
     /// Replace an object's status.
@@ -35,11 +45,13 @@ type Controller = fn(&Store, Timestamp) -> Vec<Action>;
 const CONTROLLERS: &[Controller] = &[
     trainjob::step,
     jobset::step,
+    claim::step,
     job::step,
     scheduler::step,
     pod::step,
     experiment::step,
     quota::step,
+    namespace::step,
 ];
 
 /// Controllers that have not come to rest after so many rounds contradict each other; better to stop than to hang.
@@ -77,10 +89,15 @@ pub fn settle(store: &mut Store, now: Timestamp) -> Option<Timestamp> {
 
 /// When something next happens by itself; may lie in the past.
 fn next(store: &Store) -> Option<Timestamp> {
-    [pod::next(store), job::next(store), trainjob::next(store)]
-        .into_iter()
-        .flatten()
-        .min()
+    [
+        pod::next(store),
+        job::next(store),
+        jobset::next(store),
+        trainjob::next(store),
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 fn quiet(store: &mut Store, now: Timestamp) {
@@ -101,10 +118,34 @@ fn quiet(store: &mut Store, now: Timestamp) {
 fn apply(store: &mut Store, action: Action, now: Timestamp) {
     // A refusal means that the object changed or went since the step looked: the next round looks again.
     match action {
-        Action::Create(kind, object) => drop(store.create(kind, object, now)),
-        Action::Update(kind, object) => drop(store.update(kind, current(object))),
+        Action::Create(kind, object) => create(store, kind, object, now),
+        Action::Remember(uid, failures, last) => store.remember(uid, failures, last),
+        Action::Report(event) => events::record(store, event, now),
+        Action::Update(kind, object) => {
+            if let Ok(stored) = store.update(kind, current(object)) {
+                finalized(store, kind, &stored);
+            }
+        }
         Action::UpdateStatus(kind, object) => drop(store.update_status(kind, current(object))),
         Action::Delete(kind, namespace, name) => drop(store.delete(kind, &namespace, &name, false)),
+    }
+}
+
+/// Creates an object as the API server would store it.
+fn create(store: &mut Store, kind: &'static Kind, mut object: Value, now: Timestamp) {
+    builtin::fill(kind, &mut object);
+    let uid = store.new_uid();
+    metadata(&mut object).entry("uid").or_insert_with(|| json!(uid));
+    builtin::identified(kind, &mut object);
+    drop(store.create(kind, object, now));
+}
+
+/// Removes an object that was only waiting for its last finalizer.
+fn finalized(store: &mut Store, kind: &Kind, object: &Value) {
+    let waits = items(&object["metadata"]["finalizers"]).next().is_some();
+    if !waits && object["metadata"]["deletionTimestamp"].is_string() {
+        let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+        store.delete(kind, &namespace, &name, false).ok();
     }
 }
 

@@ -1,13 +1,12 @@
-//! Small pieces that every controller needs: owner references, conditions, events, names, settings of a pod's life.
+//! Small pieces that every controller needs: owner references, conditions, names, settings of a pod's life.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Action;
 use crate::kinds::{KINDS, Kind};
-use crate::store::{micros, seconds, text};
+use crate::store::seconds;
 
 /// A kind of the table by its name. The names are literals of this crate; an unknown one would be the first kind.
 pub fn kind(name: &str) -> &'static Kind {
@@ -98,77 +97,17 @@ pub fn set_condition(
     }
 }
 
-/// What an event says.
-#[derive(Debug, Clone, Copy)]
-pub struct Note<'a> {
-    /// Who reports.
-    pub reporter: &'a str,
-    /// `Normal` or `Warning`.
-    pub level: &'a str,
-    /// CamelCase reason.
-    pub reason: &'a str,
-    /// The sentence.
-    pub message: &'a str,
-}
-
-/// An event of the old recorder: first and last timestamp, count and source.
-pub fn old_event(about: &Value, note: Note<'_>, now: Timestamp) -> Action {
-    repeated_event(about, note, now, now, 1)
-}
-
-/// An event of the old recorder that stands for several occurrences.
-pub fn repeated_event(about: &Value, note: Note<'_>, first: Timestamp, last: Timestamp, count: u64) -> Action {
-    let mut event = base_event(about, note, first);
-    event["firstTimestamp"] = json!(seconds(first));
-    event["lastTimestamp"] = json!(seconds(last));
-    event["eventTime"] = Value::Null;
-    event["count"] = json!(count);
-    event["source"] = json!({"component": note.reporter});
-    if note.reporter == "kubelet" {
-        event["source"]["host"] = about["spec"]["nodeName"].clone();
+/// Takes a condition away, and gives it.
+pub fn remove_condition(object: &mut Value, kind: &str) -> Option<Value> {
+    let conditions = object["status"].get_mut("conditions")?.as_array_mut()?;
+    let position = conditions.iter().position(|condition| condition["type"] == kind)?;
+    let gone = conditions.remove(position);
+    if conditions.is_empty() {
+        object["status"]
+            .as_object_mut()
+            .map(|status| status.remove("conditions"));
     }
-    event["reportingComponent"] = json!(note.reporter);
-    event["reportingInstance"] = event["source"].get("host").cloned().unwrap_or_else(|| json!(""));
-    Action::Create(kind("Event"), event)
-}
-
-/// An event of the new recorder: eventTime, action and reporting component, no timestamps, no count.
-pub fn new_event(about: &Value, note: Note<'_>, action: &str, now: Timestamp) -> Action {
-    let mut event = base_event(about, note, now);
-    event["eventTime"] = json!(micros(now));
-    event["firstTimestamp"] = Value::Null;
-    event["lastTimestamp"] = Value::Null;
-    event["source"] = json!({});
-    event["action"] = json!(action);
-    event["reportingComponent"] = json!(note.reporter);
-    event["reportingInstance"] = json!(format!("{}-sandbox", note.reporter));
-    Action::Create(kind("Event"), event)
-}
-
-fn base_event(about: &Value, note: Note<'_>, now: Timestamp) -> Value {
-    let name = text(about, "/metadata/name");
-    let namespace = match about["metadata"]["namespace"].as_str() {
-        Some(namespace) if !namespace.is_empty() => namespace,
-        _ => "default",
-    };
-    let seed = format!(
-        "{}/{}/{}/{}/{}",
-        about["metadata"]["uid"], note.reason, note.message, note.reporter, now
-    );
-    let mut involved = json!({
-        "kind": about["kind"], "namespace": namespace, "name": name, "uid": about["metadata"]["uid"],
-        "apiVersion": about["apiVersion"],
-    });
-    if about["metadata"]["resourceVersion"].is_string() {
-        involved["resourceVersion"] = about["metadata"]["resourceVersion"].clone();
-    }
-    json!({
-        "metadata": {
-            "name": format!("{name}.{:016x}", hash(&seed)), "namespace": namespace, "creationTimestamp": seconds(now),
-        },
-        "involvedObject": involved,
-        "type": note.level, "reason": note.reason, "message": note.message,
-    })
+    Some(gone)
 }
 
 /// FNV-1a: names that look random but are the same on every run.

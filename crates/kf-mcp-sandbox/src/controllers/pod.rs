@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Action;
-use super::objects::{
-    Note, duration, hash, is_true, items, kind, later, number, old_event, repeated_event, set_condition, setting, time,
-};
+use super::events::{Note, container_event};
+use super::objects::{duration, hash, is_true, items, kind, later, number, set_condition, setting, time};
 use crate::store::{Store, seconds, text};
 
 /// How long an image pull and a container start take unless told otherwise.
@@ -39,8 +38,8 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     for pod in store.list(kind("Pod"), None) {
         let Some((change, due)) = due(pod) else { continue };
         match due {
-            Due::Now => act(store, pod, change, now, &mut actions),
-            Due::At(at) if at <= now => act(store, pod, change, at, &mut actions),
+            Due::Now => act(pod, change, now, &mut actions),
+            Due::At(at) if at <= now => act(pod, change, at, &mut actions),
             Due::At(_) => {}
         }
     }
@@ -106,12 +105,12 @@ fn backoff(pod: &Value, main: &Value) -> Duration {
         })
 }
 
-fn act(store: &Store, pod: &Value, change: Change, at: Timestamp, actions: &mut Vec<Action>) {
+fn act(pod: &Value, change: Change, at: Timestamp, actions: &mut Vec<Action>) {
     let mut next = pod.clone();
     match change {
         Change::Create => create(&mut next, at),
         Change::Start => start(&mut next, at, actions),
-        Change::Exit => exit(store, &mut next, at, actions),
+        Change::Exit => exit(&mut next, at, actions),
         Change::Restart => restart(&mut next, at, actions),
     }
     actions.push(Action::UpdateStatus(kind("Pod"), next));
@@ -131,10 +130,6 @@ fn statuses(pod: &Value, of: &str, old: &str, make: impl Fn(&Value, &Value) -> V
 
 fn create(pod: &mut Value, at: Timestamp) {
     pod["status"]["phase"] = json!("Pending");
-    pod["status"]["qosClass"] = json!("BestEffort");
-    if items(&pod["spec"]["containers"]).any(|c| c["resources"].as_object().is_some_and(|r| !r.is_empty())) {
-        pod["status"]["qosClass"] = json!("Burstable");
-    }
     pod["status"]["hostIP"] = json!(address(&text(pod, "/spec/nodeName"), 0));
     pod["status"]["startTime"] = json!(seconds(at));
     set_condition(pod, "Initialized", "True", "", "", at);
@@ -192,31 +187,31 @@ fn start(pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
         });
     }
     run(pod, at, false);
-    for container in items(&pod["spec"]["containers"]) {
-        let name = text(container, "/name");
-        let pulled = format!(
-            "Container image \"{}\" already present on machine",
-            text(container, "/image")
-        );
-        for (reason, message) in [
-            ("Pulled", pulled),
-            ("Created", format!("Created container: {name}")),
-            ("Started", format!("Started container {name}")),
-        ] {
-            actions.push(old_event(pod, kubelet("Normal", reason, &message), at));
-        }
+    for container in items(&pod["spec"]["initContainers"]).chain(items(&pod["spec"]["containers"])) {
+        begin(pod, &text(container, "/name"), &text(container, "/image"), at, actions);
     }
 }
 
 fn restart(pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
     run(pod, at, true);
     for container in items(&pod["spec"]["containers"]) {
-        let message = format!("Started container {}", text(container, "/name"));
-        actions.push(old_event(pod, kubelet("Normal", "Started", &message), at));
+        begin(pod, &text(container, "/name"), &text(container, "/image"), at, actions);
     }
 }
 
-fn exit(store: &Store, pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
+/// What the kubelet tells of a container that comes up.
+fn begin(pod: &Value, name: &str, image: &str, at: Timestamp, actions: &mut Vec<Action>) {
+    let pulled = format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
+    for (reason, message) in [
+        ("Pulled", pulled.as_str()),
+        ("Created", "Container created"),
+        ("Started", "Container started"),
+    ] {
+        actions.push(container_event(pod, name, kubelet("Normal", reason, message), at));
+    }
+}
+
+fn exit(pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>) {
     let code: i64 = setting(pod, "sim/exit", "SIM_EXIT")
         .and_then(|code| code.parse().ok())
         .unwrap_or_default();
@@ -258,7 +253,7 @@ fn exit(store: &Store, pod: &mut Value, at: Timestamp, actions: &mut Vec<Action>
         not_ready(pod, if code == 0 { "PodCompleted" } else { "PodFailed" }, at);
     } else {
         not_ready(pod, "ContainersNotReady", at);
-        back_off(store, pod, at, actions);
+        back_off(pod, at, actions);
     }
 }
 
@@ -269,31 +264,16 @@ fn pretty(seconds: u64) -> String {
     }
 }
 
-/// One BackOff event per pod whose count grows, as the kubelet's event correlator does it.
-fn back_off(store: &Store, pod: &Value, at: Timestamp, actions: &mut Vec<Action>) {
-    let events = kind("Event");
-    let namespace = text(pod, "/metadata/namespace");
-    let name = format!(
-        "{}.{:016x}",
-        text(pod, "/metadata/name"),
-        hash(&text(pod, "/metadata/uid"))
-    );
-    if let Some(event) = store.get(events, &namespace, &name) {
-        let mut event = (**event).clone();
-        event["count"] = json!(number(&event, "/count").unwrap_or(1) + 1);
-        event["lastTimestamp"] = json!(seconds(at));
-        actions.push(Action::Update(events, event));
-        return;
-    }
-    let container = text(pod, "/spec/containers/0/name");
-    let message = format!(
-        "Back-off restarting failed container {container} in pod {}_{namespace}({})",
-        text(pod, "/metadata/name"),
-        text(pod, "/metadata/uid"),
-    );
-    if let Action::Create(kind, mut event) = repeated_event(pod, kubelet("Warning", "BackOff", &message), at, at, 1) {
-        event["metadata"]["name"] = json!(name);
-        actions.push(Action::Create(kind, event));
+fn back_off(pod: &Value, at: Timestamp, actions: &mut Vec<Action>) {
+    for container in items(&pod["spec"]["containers"]) {
+        let name = text(container, "/name");
+        let message = format!(
+            "Back-off restarting failed container {name} in pod {}_{}({})",
+            text(pod, "/metadata/name"),
+            text(pod, "/metadata/namespace"),
+            text(pod, "/metadata/uid"),
+        );
+        actions.push(container_event(pod, &name, kubelet("Warning", "BackOff", &message), at));
     }
 }
 

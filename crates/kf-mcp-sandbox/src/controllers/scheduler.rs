@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Action;
-use super::objects::{Note, condition, items, kind, new_event, set_condition};
+use super::events::{Note, new_event};
+use super::objects::{condition, items, kind, set_condition};
 use super::quantity::{milli, requests};
 use crate::store::{Store, text};
 
@@ -57,6 +58,10 @@ fn is_waiting(pod: &Value) -> bool {
     pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty)
         && pod["metadata"]["deletionTimestamp"].is_null()
         && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        && matches!(
+            pod["spec"]["schedulerName"].as_str(),
+            None | Some("" | "default-scheduler")
+        )
         && pod["spec"]["schedulingGates"].as_array().is_none_or(Vec::is_empty)
 }
 
@@ -233,6 +238,12 @@ fn refuse(pod: &Value, refusals: &[Refusal], now: Timestamp, actions: &mut Vec<A
     let mut marked = pod.clone();
     marked["status"]["phase"] = json!("Pending");
     set_condition(&mut marked, "PodScheduled", "False", "Unschedulable", &message, now);
+    let generation = pod["metadata"]["generation"].clone();
+    for condition in marked["status"]["conditions"].as_array_mut().into_iter().flatten() {
+        if condition["type"] == "PodScheduled" && !generation.is_null() {
+            condition["observedGeneration"] = generation.clone();
+        }
+    }
     actions.push(Action::UpdateStatus(kind("Pod"), marked));
     let note = Note {
         reporter: "default-scheduler",

@@ -27,8 +27,13 @@ pub fn lines(pod: &Value, container: &str, previous: bool, now: Timestamp) -> Re
         .find(|spec| spec["name"] == container)
         .ok_or_else(|| bad(format!("container {container} is not valid for pod {name}")))?;
     let Some(status) = status(pod, container) else {
-        // Not on a node yet: the real API server has nobody to ask and answers an empty body.
-        return Ok(Vec::new());
+        if text(pod, "/spec/nodeName").is_empty() {
+            // Not on a node yet: the real API server has nobody to ask and answers an empty body.
+            return Ok(Vec::new());
+        }
+        return Err(bad(format!(
+            "container \"{container}\" in pod \"{name}\" is not available"
+        )));
     };
     let state = &status["state"];
     let last = &status["lastState"]["terminated"];
@@ -45,7 +50,11 @@ pub fn lines(pod: &Value, container: &str, previous: bool, now: Timestamp) -> Re
         return Err(bad(if previous {
             format!("previous terminated container \"{container}\" in pod \"{name}\" not found")
         } else {
-            let reason = state["waiting"]["reason"].as_str().unwrap_or("ContainerCreating");
+            let reason = match state["waiting"]["reason"].as_str().unwrap_or("ContainerCreating") {
+                "ErrImagePull" => "image can't be pulled",
+                "ImagePullBackOff" => "trying and failing to pull image",
+                reason => reason,
+            };
             format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}")
         }));
     }
@@ -62,10 +71,26 @@ pub fn lines(pod: &Value, container: &str, previous: bool, now: Timestamp) -> Re
         until: ended.unwrap_or(now).min(now),
         exit,
         restarts: status["restartCount"].as_i64().unwrap_or_default() - i64::from(is_last),
-        literal: pod["metadata"]["annotations"][if is_last { "sandbox/previous-log" } else { "sandbox/log" }].as_str(),
+        literal: literal(pod, spec, is_last, state["waiting"].is_object()),
     });
     lines.sort_by_key(|line| line.time);
     Ok(lines)
+}
+
+/// The words that are put in a container's mouth. A run that ended while the next has not begun (`waiting`) is told as
+/// the run before, else as the current one: the container was annotated while it still ran.
+fn literal<'a>(pod: &'a Value, spec: &'a Value, is_last: bool, waiting: bool) -> Option<&'a str> {
+    let names: &[&str] = match (is_last, waiting) {
+        (false, _) => &["sim/log"],
+        (true, false) => &["sim/previous-log"],
+        (true, true) => &["sim/previous-log", "sim/log"],
+    };
+    let annotations = &pod["metadata"]["annotations"];
+    let annotated = names.iter().find_map(|name| annotations[name].as_str());
+    annotated.or_else(|| {
+        let var = items(&spec["env"]).find(|var| var["name"] == "SIM_LOG")?;
+        var["value"].as_str()
+    })
 }
 
 /// Whether the container can still print more (so that `follow` goes on).
@@ -145,12 +170,43 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_can_put_words_in_a_containers_mouth() {
-        let mut pod = pod(&json!({"name": "node", "state": {"running": {"startedAt": at(0).to_string()}}}));
-        pod["metadata"]["annotations"]["sandbox/log"] = json!("{time} one\ntwo");
+    fn words_can_be_put_in_a_containers_mouth() {
+        let running = json!({"name": "node", "state": {"running": {"startedAt": at(0).to_string()}}});
+        let mut pod = pod(&running);
+        pod["metadata"]["annotations"]["sim/log"] = json!("{time} one\ntwo");
         assert_eq!(
             texts(&lines(&pod, "node", false, at(10)).unwrap()),
             "2027-01-15T08:00:00Z one\ntwo\n"
+        );
+        // all of it is there at once, and none of it was said in the future
+        let now = lines(&pod, "node", false, at(0)).unwrap();
+        assert_eq!(now.iter().map(|line| line.time).collect::<Vec<_>>(), [at(0), at(0)]);
+        pod["metadata"]["annotations"]["sim/log"] = json!("");
+        assert!(lines(&pod, "node", false, at(10)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_run_that_ended_keeps_its_words() {
+        let last =
+            json!({"terminated": {"startedAt": at(0).to_string(), "finishedAt": at(5).to_string(), "exitCode": 1}});
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let mut pod = pod(&json!({"name": "node", "restartCount": 0, "state": waiting, "lastState": last}));
+        let told = |pod: &Value, previous| texts(&lines(pod, "node", previous, at(20)).unwrap());
+        pod["spec"]["containers"][0]["env"] = json!([{"name": "SIM_LOG", "value": "always"}]);
+        assert_eq!(told(&pod, false), "always\n");
+        pod["metadata"]["annotations"]["sim/log"] = json!("now");
+        assert_eq!((told(&pod, false), told(&pod, true)), ("now\n".into(), "now\n".into()));
+        pod["metadata"]["annotations"]["sim/previous-log"] = json!("before");
+        assert_eq!(
+            (told(&pod, false), told(&pod, true)),
+            ("before\n".into(), "before\n".into())
+        );
+        let again = &mut pod["status"]["containerStatuses"][0];
+        again["state"] = json!({"running": {"startedAt": at(10).to_string()}});
+        again["restartCount"] = json!(1);
+        assert_eq!(
+            (told(&pod, false), told(&pod, true)),
+            ("now\n".into(), "before\n".into())
         );
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Run<'a> {
     pub(super) exit: Option<i64>,
     /// Which run of the container this is.
     pub(super) restarts: i64,
-    /// What a scenario wants it to print instead.
+    /// What it was told to print instead.
     pub(super) literal: Option<&'a str>,
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Run<'a> {
 pub(super) fn play(run: &Run<'_>) -> Vec<Line> {
     let mut out = Out { run, lines: Vec::new() };
     if let Some(literal) = run.literal {
-        for (index, line) in literal.lines().enumerate() {
-            let offset = u64::try_from(index).unwrap_or_default();
-            let time = seconds(later(run.began, Duration::from_secs(offset)));
-            out.say(offset, line.replace("{time}", &time));
-        }
-        return out.lines;
+        let line = |(index, line): (u64, &str)| {
+            let time = later(run.began, Duration::from_secs(index)).min(run.until);
+            let text = line.replace("{time}", &seconds(time));
+            Line { time, text }
+        };
+        return (0..).zip(literal.lines()).map(line).collect();
     }
     match run.spec["name"].as_str() {
         Some("dataset-initializer") => download(&mut out, "dataset", 3),

@@ -155,6 +155,9 @@ pub(super) fn definitions() -> Vec<Value> {
             if kind.status {
                 version["subresources"] = json!({"status": {}});
             }
+            if let Some(columns) = super::columns::printer_columns(kind.kind) {
+                version["additionalPrinterColumns"] = columns;
+            }
             let names = json!({
                 "kind": kind.kind, "listKind": format!("{}List", kind.kind), "plural": kind.plural,
                 "singular": singular,

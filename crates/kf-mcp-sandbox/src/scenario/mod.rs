@@ -1,5 +1,6 @@
 //! Named worlds: what is in the cluster, who may do what, and which faults are switched on.
 
+mod columns;
 mod file;
 mod play;
 mod thousand;
@@ -8,6 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::registry::Registry;
+#[cfg(test)]
+pub(crate) use columns::printer_columns;
 use file::File;
 
 /// A world to start from.

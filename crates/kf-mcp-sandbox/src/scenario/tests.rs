@@ -138,7 +138,8 @@ fn a_suspended_job_of_the_showcase_can_be_resumed() {
     sft["spec"]["suspend"] = serde_json::json!(false);
     store.update(kind("TrainJob"), sft).unwrap();
     settle(&mut store, now());
-    assert_eq!(pods(&store, "team-a", "qwen-sft").len(), 16);
+    // Eight of its sixteen nodes are all that the namespace's quota of GPUs has left.
+    assert_eq!(pods(&store, "team-a", "qwen-sft").len(), 8);
     assert!(!is_true(&job(&store, "team-a", "qwen-sft"), "Suspended"));
 }
 

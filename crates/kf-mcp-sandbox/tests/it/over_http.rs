@@ -27,6 +27,7 @@ async fn it_serves_over_http_until_it_is_told_to_stop() {
     let config = kube::Config::new(format!("http://{addr}").parse().unwrap());
     let api = api(&Client::try_from(config).unwrap(), "TrainingRuntime");
     let mut events = Box::pin(api.watch(&WatchParams::default(), "0").await.unwrap());
+    assert!(matches!(events.next().await, Some(Ok(WatchEvent::Bookmark(_)))));
     let made = api.create(&PostParams::default(), &runtime("a")).await.unwrap();
     match events.next().await.unwrap().unwrap() {
         WatchEvent::Added(seen) => assert_eq!(seen, made),

@@ -1,4 +1,4 @@
-//! Lists, selectors, discovery.
+//! Lists and selectors.
 
 use kube::api::{ListParams, PostParams};
 use serde_json::json;
@@ -49,10 +49,11 @@ async fn lists_come_in_pages() {
     assert_eq!(
         (
             names(&last).as_str(),
-            last.metadata.continue_,
+            last.metadata.continue_.as_deref(),
             last.metadata.remaining_item_count
         ),
-        ("e", None, None)
+        // lists of custom kinds say that there is no more where those of built-in kinds say nothing
+        ("e", Some(""), None)
     );
 
     let selected = api
@@ -138,92 +139,4 @@ async fn items_of_typed_lists_have_no_type_and_custom_ones_do() {
         .await
         .unwrap();
     assert_eq!(metadata.items.len(), 5);
-}
-
-#[tokio::test]
-async fn versions_to_come_are_refused() {
-    let sandbox = sandbox();
-    let params = ListParams {
-        resource_version: Some("999999".to_owned()),
-        ..ListParams::default()
-    };
-    let refusal = refused(api(&sandbox.client(), "Pod").list(&params).await);
-    assert_eq!(refusal.code, 504);
-    assert!(
-        refusal
-            .message
-            .starts_with("Too large resource version: 999999, current: ")
-    );
-}
-
-#[tokio::test]
-async fn discovery_tells_what_is_served() {
-    let sandbox = sandbox();
-    let client = sandbox.client();
-    assert_eq!(client.apiserver_version().await.unwrap().git_version, "v1.36.3");
-    let groups: Vec<_> = client
-        .list_api_groups()
-        .await
-        .unwrap()
-        .groups
-        .into_iter()
-        .map(|g| g.name)
-        .collect();
-    assert!(groups.contains(&"trainer.kubeflow.org".to_owned()) && groups.contains(&"batch".to_owned()));
-    // its definitions are not there
-    assert!(!groups.contains(&"kubeflow.org".to_owned()));
-    let resources = client
-        .list_api_group_resources("trainer.kubeflow.org/v1alpha1")
-        .await
-        .unwrap()
-        .resources;
-    let names: Vec<_> = resources.iter().map(|r| r.name.as_str()).collect();
-    assert_eq!(
-        names,
-        [
-            "trainjobs",
-            "trainjobs/status",
-            "trainingruntimes",
-            "clustertrainingruntimes"
-        ]
-    );
-    let core = client.list_core_api_resources("v1").await.unwrap().resources;
-    assert!(core.iter().any(|r| r.name == "pods/log"));
-    let pods = core.iter().find(|r| r.name == "pods").unwrap();
-    assert_eq!(
-        (pods.singular_name.as_str(), pods.short_names.as_deref()),
-        ("pod", Some(&["po".to_owned()][..]))
-    );
-}
-
-#[tokio::test]
-async fn unknown_paths_are_answered_as_go_does() {
-    let client = sandbox().client();
-    for path in [
-        "/nope",
-        "/apis/kubeflow.org",
-        "/apis/kubeflow.org/v1beta1/namespaces/team-a/experiments",
-        "/apis/trainer.kubeflow.org/v2/trainjobs",
-        "/api/v1/namespaces/team-a/configmaps/a/status",
-        "/api/v1/namespaces/team-a/nodes",
-    ] {
-        assert_eq!(
-            get(&client, path).await,
-            (404, "404 page not found\n".to_owned()),
-            "{path}"
-        );
-    }
-    for path in ["/healthz", "/livez", "/readyz"] {
-        assert_eq!(get(&client, path).await, (200, "ok".to_owned()));
-    }
-    let (code, _, body) = raw(
-        &client,
-        "PUT",
-        "/api/v1/namespaces/team-a/pods",
-        "application/json",
-        "{}",
-    )
-    .await;
-    assert_eq!(code, 405);
-    assert!(body.contains("MethodNotAllowed"), "{body}");
 }

@@ -41,6 +41,7 @@ async fn a_watch_tells_what_is_there_and_what_changes() {
     api.create(&PostParams::default(), &runtime("a")).await.unwrap();
     let mut events = Box::pin(api.watch(&WatchParams::default(), "0").await.unwrap());
     assert_eq!(next(&mut events).await, "added a");
+    assert_eq!(next(&mut events).await, "initial events end");
     api.create(&PostParams::default(), &runtime("b")).await.unwrap();
     api.patch("a", &PatchParams::default(), &label("x")).await.unwrap();
     api.delete("a", &DeleteParams::default()).await.unwrap();
@@ -104,6 +105,7 @@ async fn quiet_watches_send_bookmarks_and_end_in_time() {
     let sandbox = sandbox();
     let api = api(&sandbox.client(), "TrainingRuntime");
     let mut events = Box::pin(api.watch(&WatchParams::default().timeout(90), "0").await.unwrap());
+    assert_eq!(next(&mut events).await, "initial events end");
     sandbox.advance(SignedDuration::from_secs(60));
     assert_eq!(next(&mut events).await, "bookmark");
     sandbox.advance(SignedDuration::from_secs(30));

@@ -39,8 +39,10 @@ async fn a_merge_patch_changes_and_removes() {
         )
         .await,
     );
-    assert_eq!(renamed.code, 422);
-    assert!(renamed.message.contains("field is immutable"), "{}", renamed.message);
+    assert_eq!(
+        (renamed.code, renamed.message.as_str()),
+        (400, "the name of the object (b) does not match the name on the URL (a)")
+    );
     let nothing = api
         .patch("a", &PatchParams::default(), &Patch::Merge(json!({})))
         .await
@@ -68,9 +70,6 @@ async fn a_json_patch_applies_as_a_whole_or_not_at_all() {
         body.contains("the server rejected our request due to an error in our request"),
         "{body}"
     );
-    for kind in ["application/apply-patch+yaml", "application/strategic-merge-patch+json"] {
-        assert_eq!(raw(&client, "PATCH", path, kind, "{}").await.0, 415, "{kind}");
-    }
     assert_eq!(
         raw(&client, "PATCH", path, "application/merge-patch+json", "{nope")
             .await
@@ -134,12 +133,13 @@ async fn status_and_the_rest_are_written_apart() {
     assert_eq!(changed.data["status"], json!({"loadBalancer": {}}));
     assert_eq!(changed.data["spec"]["ports"][0]["port"], 81);
     let mut whole = claims.get_status("s").await.unwrap();
-    whole.data["status"] = json!({"conditions": []});
+    let status = json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "ipMode": "VIP"}]}});
+    whole.data["status"] = status.clone();
     let replaced = claims
         .replace_status("s", &PostParams::default(), &whole)
         .await
         .unwrap();
-    assert_eq!(replaced.data["status"], json!({"conditions": []}));
+    assert_eq!(replaced.data["status"], status);
 }
 
 #[tokio::test]

@@ -1,17 +1,21 @@
 //! The Job controller: pods for completion indexes, counting them, giving up.
 
+mod counts;
+mod fill;
 mod make;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::objects::{Note, is_true, items, kind, later, number, old_event, owner_uid, set_condition, time};
-use super::{Action, delete, pod};
+use super::events::{Note, old_event};
+use super::objects::{is_true, items, kind, later, number, owner_uid, set_condition, time};
+use super::{Action, delete};
 use crate::store::{Store, seconds, text};
+use counts::{Counts, Failures, ranges};
 
 /// Kubernetes' default.
 const BACKOFF_LIMIT: i64 = 6;
@@ -22,31 +26,35 @@ type Pods<'a> = HashMap<&'a str, Vec<&'a Arc<Value>>>;
 /// Brings pods and status of all unfinished Jobs in line with their spec.
 pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     let open: Vec<&Arc<Value>> = store.list(kind("Job"), None).filter(|job| !is_finished(job)).collect();
+    let mut actions = Vec::new();
     if open.is_empty() {
-        return Vec::new();
+        return actions;
     }
     let pods = pods(store);
-    let mut actions = Vec::new();
     for job in open {
-        reconcile(job, owned(&pods, job), now, &mut actions);
+        reconcile(store, job, owned(&pods, job), now, &mut actions);
     }
     actions
 }
 
-/// When a Job next replaces a failed pod.
+/// When a Job next replaces a failed pod or reaches its deadline.
 pub fn next(store: &Store) -> Option<Timestamp> {
     let pods = std::cell::OnceCell::new();
     store
         .list(kind("Job"), None)
-        .filter(|job| !is_finished(job) && number(job, "/status/failed").unwrap_or_default() > 0)
+        .filter(|job| !is_finished(job))
         .filter_map(|job| {
-            let counts = Counts::of(job, owned(pods.get_or_init(|| self::pods(store)), job));
-            counts
-                .retries
-                .values()
-                .filter(|retry| retry.free)
-                .map(|retry| retry.at)
-                .min()
+            let retry = (number(job, "/status/failed").unwrap_or_default() > 0)
+                .then(|| {
+                    Counts::of(
+                        job,
+                        owned(pods.get_or_init(|| self::pods(store)), job),
+                        remembered(store, job),
+                    )
+                })
+                .filter(|counts| counts.active.len() < usize::try_from(parallelism(job)).unwrap_or_default())
+                .and_then(|counts| counts.retry);
+            [retry, deadline(job)].into_iter().flatten().min()
         })
         .min()
 }
@@ -54,6 +62,26 @@ pub fn next(store: &Store) -> Option<Timestamp> {
 /// Whether a Job has its final condition.
 pub fn is_finished(job: &Value) -> bool {
     is_true(job, "Complete") || is_true(job, "Failed")
+}
+
+/// The failures that this controller remembers of a Job, whose pods may be gone.
+fn remembered(store: &Store, job: &Value) -> Option<Failures> {
+    let (number, last) = store.recall(job["metadata"]["uid"].as_str()?)?;
+    Some(Failures { number, last })
+}
+
+fn deadline(job: &Value) -> Option<Timestamp> {
+    let seconds = number(job, "/spec/activeDeadlineSeconds").and_then(|seconds| u64::try_from(seconds).ok())?;
+    let begin = time(job, "/status/startTime").filter(|_| job["spec"]["suspend"] != true)?;
+    Some(later(begin, Duration::from_secs(seconds)))
+}
+
+fn parallelism(job: &Value) -> i64 {
+    number(job, "/spec/parallelism").unwrap_or(1)
+}
+
+fn is_indexed(job: &Value) -> bool {
+    job["spec"]["completionMode"] == "Indexed"
 }
 
 fn pods(store: &Store) -> Pods<'_> {
@@ -72,181 +100,172 @@ fn owned<'a, 'b>(pods: &'b Pods<'a>, job: &Value) -> &'b [&'a Arc<Value>] {
         .unwrap_or_default()
 }
 
-/// When a completion index may be tried again.
-struct Retry {
-    at: Timestamp,
-    free: bool,
-}
-
-/// What a Job's pods amount to.
-#[derive(Default)]
-struct Counts<'a> {
-    active: Vec<&'a Value>,
+/// A Job's next status while it is worked out.
+struct Draft {
+    next: Value,
+    active: i64,
     ready: i64,
+    succeeded: i64,
     failed: i64,
-    restarts: i64,
-    succeeded: Vec<i64>,
-    busy: Vec<i64>,
-    retries: BTreeMap<i64, Retry>,
 }
 
-impl<'a> Counts<'a> {
-    fn of(job: &Value, pods: &[&'a Arc<Value>]) -> Self {
-        let mut counts = Counts::default();
-        let mut failures: BTreeMap<i64, (u32, Timestamp)> = BTreeMap::new();
-        for pod in pods {
-            let index = index(pod);
-            match pod["status"]["phase"].as_str() {
-                Some("Succeeded") => counts.succeeded.push(index),
-                Some("Failed") => {
-                    counts.failed += 1;
-                    let ended = time(pod, "/status/containerStatuses/0/state/terminated/finishedAt")
-                        .or_else(|| time(pod, "/metadata/creationTimestamp"))
-                        .unwrap_or(Timestamp::UNIX_EPOCH);
-                    let entry = failures.entry(index).or_insert((0, ended));
-                    *entry = (entry.0 + 1, entry.1.max(ended));
-                }
-                _ => {
-                    counts.active.push(pod);
-                    counts.busy.push(index);
-                    counts.ready += i64::from(pod::is_ready(pod));
-                    counts.restarts += items(&pod["status"]["containerStatuses"])
-                        .filter_map(|c| number(c, "/restartCount"))
-                        .sum::<i64>();
-                }
-            }
-        }
-        counts.succeeded.sort_unstable();
-        // A pod without an index stands for whichever slot is still open.
-        let indexed = job["spec"]["completionMode"] == "Indexed";
-        for (index, (times, ended)) in failures {
-            let pause = Duration::from_secs(10).saturating_mul(2_u32.saturating_pow(times - 1));
-            let free = !indexed || !(counts.busy.contains(&index) || counts.succeeded.contains(&index));
-            counts.retries.insert(
-                index,
-                Retry {
-                    at: later(ended, pause.min(Duration::from_secs(360))),
-                    free,
-                },
-            );
-        }
-        counts
+fn reconcile(store: &Store, job: &Value, pods: &[&Arc<Value>], now: Timestamp, actions: &mut Vec<Action>) {
+    let remembered = remembered(store, job);
+    let counts = Counts::of(job, pods, remembered);
+    if let Some(failures) = counts.failures.filter(|failures| remembered != Some(*failures)) {
+        actions.push(Action::Remember(
+            text(job, "/metadata/uid"),
+            failures.number,
+            failures.last,
+        ));
     }
-}
-
-fn index(pod: &Value) -> i64 {
-    pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"]
-        .as_str()
-        .and_then(|index| index.parse().ok())
-        .unwrap_or(-1)
-}
-
-fn reconcile(job: &Value, pods: &[&Arc<Value>], now: Timestamp, actions: &mut Vec<Action>) {
-    let counts = Counts::of(job, pods);
-    let mut next = job.clone();
-    if next["status"].is_null() {
-        next["status"] = json!({});
+    let before = |field: &str| number(job, &format!("/status/{field}")).unwrap_or_default();
+    let mut draft = Draft {
+        next: job.clone(),
+        active: i64::try_from(counts.active.len()).unwrap_or_default(),
+        ready: counts.ready,
+        succeeded: if is_indexed(job) {
+            i64::try_from(counts.succeeded.len()).unwrap_or_default()
+        } else {
+            before("succeeded") + counts.new_succeeded
+        },
+        failed: before("failed") + counts.new_failed,
+    };
+    if draft.next["status"].is_null() {
+        draft.next["status"] = json!({});
     }
-    let mut active = i64::try_from(counts.active.len()).unwrap_or_default();
-    let mut ready = counts.ready;
-    let mut failed = counts.failed;
-    let completions = number(job, "/spec/completions");
-    let parallelism = number(job, "/spec/parallelism").unwrap_or(1);
-    let wanted = completions.unwrap_or(1);
-    let succeeded = i64::try_from(counts.succeeded.len()).unwrap_or_default();
+    for pod in &counts.ended {
+        actions.push(Action::Update(kind("Pod"), released(pod)));
+    }
+    if job["spec"]["suspend"] != true && job["status"]["startTime"].is_null() {
+        draft.next["status"]["startTime"] = json!(seconds(now));
+    }
+    decide(store, job, &counts, &mut draft, now, actions);
+    write(job, &counts, draft, actions);
+}
+
+/// A pod that the controller has counted.
+fn released(pod: &Value) -> Value {
+    let mut next = pod.clone();
+    let left: Vec<Value> = items(&pod["metadata"]["finalizers"])
+        .filter(|finalizer| *finalizer != make::FINALIZER)
+        .cloned()
+        .collect();
+    if left.is_empty() {
+        next["metadata"]
+            .as_object_mut()
+            .map(|metadata| metadata.remove("finalizers"));
+    } else {
+        next["metadata"]["finalizers"] = json!(left);
+    }
+    next
+}
+
+fn decide(
+    store: &Store,
+    job: &Value,
+    counts: &Counts<'_>,
+    draft: &mut Draft,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) {
     let limit = number(job, "/spec/backoffLimit").unwrap_or(BACKOFF_LIMIT);
-    let gave_up = failed > limit || (counts.restarts > 0 && counts.restarts >= limit);
-    if job["spec"]["suspend"] == true {
+    let on_failure = job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure";
+    if draft.failed > limit || (on_failure && counts.restarts > 0 && counts.restarts >= limit) {
+        let message = "Job has reached the specified backoff limit";
+        give_up(job, counts, draft, "BackoffLimitExceeded", message, now, actions);
+        return;
+    }
+    if deadline(job).is_some_and(|deadline| deadline <= now) {
+        let message = "Job was active longer than specified deadline";
+        give_up(job, counts, draft, "DeadlineExceeded", message, now, actions);
+        return;
+    }
+    let completions = number(job, "/spec/completions");
+    let suspended = job["spec"]["suspend"] == true;
+    if suspended {
         remove(job, &counts.active, now, actions);
-        if set_condition(&mut next, "Suspended", "True", "JobSuspended", "Job suspended", now) {
+        (draft.active, draft.ready) = (0, 0);
+    } else {
+        let open = completions.map_or(1, |wanted| wanted - draft.succeeded);
+        if completions.is_some() || draft.succeeded == 0 {
+            draft.active += fill::fill(store, job, counts, open, now, actions);
+        }
+    }
+    let complete = match completions {
+        None => draft.succeeded > 0 && draft.active == 0,
+        Some(wanted) => draft.succeeded >= wanted && draft.active == 0,
+    };
+    if complete {
+        let message = "Reached expected number of succeeded pods";
+        for condition in ["SuccessCriteriaMet", "Complete"] {
+            set_condition(&mut draft.next, condition, "True", "CompletionsReached", message, now);
+        }
+        draft.next["status"]["completionTime"] = json!(seconds(now));
+        actions.push(old_event(job, note("Normal", "Completed", "Job completed"), now));
+    } else if suspended {
+        if set_condition(
+            &mut draft.next,
+            "Suspended",
+            "True",
+            "JobSuspended",
+            "Job suspended",
+            now,
+        ) {
             actions.push(old_event(job, note("Normal", "Suspended", "Job suspended"), now));
         }
-        next["status"].as_object_mut().map(|status| status.remove("startTime"));
-        (active, ready) = (0, 0);
-    } else if gave_up {
-        remove(job, &counts.active, now, actions);
-        failed += active;
-        (active, ready) = (0, 0);
-        let message = "Job has reached the specified backoff limit";
-        set_condition(&mut next, "FailureTarget", "True", "BackoffLimitExceeded", message, now);
-        set_condition(&mut next, "Failed", "True", "BackoffLimitExceeded", message, now);
-        actions.push(old_event(job, note("Warning", "BackoffLimitExceeded", message), now));
-    } else if succeeded >= wanted && (completions.is_some() || active == 0) {
-        let message = "Reached expected number of succeeded pods";
-        set_condition(
-            &mut next,
-            "SuccessCriteriaMet",
-            "True",
-            "CompletionsReached",
-            message,
-            now,
-        );
-        set_condition(&mut next, "Complete", "True", "CompletionsReached", message, now);
-        next["status"]["completionTime"] = json!(seconds(now));
-        actions.push(old_event(job, note("Normal", "Completed", "Job completed"), now));
-    } else {
-        if next["status"]["startTime"].is_null() {
-            next["status"]["startTime"] = json!(seconds(now));
-        }
-        if is_true(job, "Suspended") {
-            set_condition(&mut next, "Suspended", "False", "JobResumed", "Job resumed", now);
-            actions.push(old_event(job, note("Normal", "Resumed", "Job resumed"), now));
-        }
-        active += fill(job, &counts, parallelism.min(wanted - succeeded), wanted, now, actions);
+        draft.next["status"]
+            .as_object_mut()
+            .map(|status| status.remove("startTime"));
+    } else if is_true(job, "Suspended") {
+        set_condition(&mut draft.next, "Suspended", "False", "JobResumed", "Job resumed", now);
+        draft.next["status"]["startTime"] = json!(seconds(now));
+        actions.push(old_event(job, note("Normal", "Resumed", "Job resumed"), now));
     }
-    count(
-        &mut next,
-        &[
-            ("active", active),
-            ("ready", ready),
-            ("succeeded", succeeded),
-            ("failed", failed),
-        ],
-    );
-    if job["spec"]["completionMode"] == "Indexed" && !counts.succeeded.is_empty() {
+}
+
+/// Fails a Job. Pods that still ran are counted as failed.
+fn give_up(
+    job: &Value,
+    counts: &Counts<'_>,
+    draft: &mut Draft,
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) {
+    remove(job, &counts.active, now, actions);
+    draft.failed += draft.active;
+    (draft.active, draft.ready) = (0, 0);
+    for condition in ["FailureTarget", "Failed"] {
+        set_condition(&mut draft.next, condition, "True", reason, message, now);
+    }
+    actions.push(old_event(job, note("Warning", reason, message), now));
+}
+
+fn write(job: &Value, counts: &Counts<'_>, mut draft: Draft, actions: &mut Vec<Action>) {
+    let next = &mut draft.next;
+    // Counters are absent when 0, except `ready`.
+    for (name, value) in [
+        ("active", draft.active),
+        ("succeeded", draft.succeeded),
+        ("failed", draft.failed),
+    ] {
+        if value == 0 {
+            next["status"].as_object_mut().map(|status| status.remove(name));
+        } else {
+            next["status"][name] = json!(value);
+        }
+    }
+    next["status"]["ready"] = json!(draft.ready);
+    if is_indexed(job) && !counts.succeeded.is_empty() {
         next["status"]["completedIndexes"] = json!(ranges(&counts.succeeded));
     }
     next["status"]["terminating"] = json!(0);
     next["status"]["uncountedTerminatedPods"] = json!({});
-    if next != *job {
-        actions.push(Action::UpdateStatus(kind("Job"), next));
+    if draft.next != *job {
+        actions.push(Action::UpdateStatus(kind("Job"), draft.next));
     }
-}
-
-/// Counters as the API writes them: absent when 0, except `ready`.
-fn count(job: &mut Value, counters: &[(&str, i64)]) {
-    for (name, value) in counters {
-        if *value == 0 && *name != "ready" {
-            job["status"].as_object_mut().map(|status| status.remove(*name));
-        } else {
-            job["status"][*name] = json!(value);
-        }
-    }
-}
-
-/// Makes the pods that are missing and says how many.
-fn fill(job: &Value, counts: &Counts<'_>, room: i64, wanted: i64, now: Timestamp, actions: &mut Vec<Action>) -> i64 {
-    let active = i64::try_from(counts.active.len()).unwrap_or_default();
-    let indexed = job["spec"]["completionMode"] == "Indexed";
-    let mut made = 0;
-    for slot in 0..wanted {
-        if active + made >= room {
-            break;
-        }
-        let slot = if indexed { slot } else { -1 };
-        if indexed && (counts.busy.contains(&slot) || counts.succeeded.contains(&slot)) {
-            continue;
-        }
-        if counts.retries.get(&slot).is_some_and(|retry| retry.at > now) {
-            continue;
-        }
-        let pod = make::make(job, slot, counts.failed + made, now);
-        let message = format!("Created pod: {}", text(&pod, "/metadata/name"));
-        actions.push(Action::Create(kind("Pod"), pod));
-        actions.push(old_event(job, note("Normal", "SuccessfulCreate", &message), now));
-        made += 1;
-    }
-    made
 }
 
 fn remove(job: &Value, pods: &[&Value], now: Timestamp, actions: &mut Vec<Action>) {
@@ -264,20 +283,4 @@ fn note<'a>(level: &'a str, reason: &'a str, message: &'a str) -> Note<'a> {
         reason,
         message,
     }
-}
-
-fn ranges(indexes: &[i64]) -> String {
-    let mut parts: Vec<(i64, i64)> = Vec::new();
-    for index in indexes {
-        match parts.last_mut() {
-            Some((_, end)) if *end + 1 == *index => *end = *index,
-            _ => parts.push((*index, *index)),
-        }
-    }
-    let written = parts.iter().map(|(from, to)| match to - from {
-        0 => from.to_string(),
-        1 => format!("{from},{to}"),
-        _ => format!("{from}-{to}"),
-    });
-    written.collect::<Vec<_>>().join(",")
 }

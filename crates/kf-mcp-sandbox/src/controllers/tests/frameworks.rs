@@ -63,10 +63,10 @@ fn every_framework_finds_its_peers_in_its_own_way() {
             "j",
             json!({}),
             vec![
-                "A=1".to_owned(),
                 "JAX_NUM_PROCESSES=2".to_owned(),
                 format!("JAX_PROCESS_ID={INDEX}"),
                 "JAX_COORDINATOR_ADDRESS=j-node-0-0.j:29500".to_owned(),
+                "A=1".to_owned(),
                 LAST.to_owned(),
             ],
         ),
@@ -111,7 +111,7 @@ fn mpi_starts_its_launcher_when_the_nodes_are_ready() {
     let hosts = world.get("ConfigMap", "ds-mpi-hostfile");
     assert_eq!(
         hosts["data"]["hostfile"],
-        "ds-launcher-0-0.ds slots=1\nds-node-0-0.ds slots=1\n"
+        "ds-node-0-0.ds slots=1\nds-launcher-0-0.ds slots=1\n"
     );
     let name = text(&launcher, "/metadata/name");
     world.pass(3);

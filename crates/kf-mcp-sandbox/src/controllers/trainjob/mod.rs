@@ -1,8 +1,13 @@
 //! The TrainJob controller: resolves the runtime, applies the JobSet, mirrors what becomes of it.
 
+mod admitted;
 mod build;
+mod checks;
 mod env;
+mod mpi;
 mod patches;
+mod shape;
+mod snapshot;
 pub mod torchtune;
 
 use std::time::Duration;
@@ -10,9 +15,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::objects::{
-    Note, condition, hash, is_true, items, kind, later, new_event, number, owned_by, set_condition, time,
-};
+use super::events::{Note, new_event};
+use super::objects::{condition, hash, is_true, kind, later, number, owner_uid, remove_condition, set_condition, time};
 use super::{Action, delete};
 use crate::store::{Store, seconds, text};
 
@@ -20,12 +24,21 @@ use torchtune::is_tune_run;
 
 /// The value of `spec.managedBy` that hands a TrainJob to somebody else.
 const FOREIGN: &str = "kueue.x-k8s.io/multikueue";
+/// How much of an error an event tells.
+const TOLD: usize = 950;
 
-/// Brings the JobSets of all open TrainJobs in line with them, and their status in line with the JobSets.
+/// Brings the JobSets of all open TrainJobs in line with them, and the status of all in line with their JobSets.
 pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
-    for job in store.list(kind("TrainJob"), None).filter(|job| is_open(job)) {
-        reconcile(store, job, now, &mut actions);
+    for job in store.list(kind("TrainJob"), None) {
+        if is_open(job) {
+            reconcile(store, job, now, &mut actions);
+        } else if job["spec"]["managedBy"] != FOREIGN && is_unmarked(job) {
+            mark(store, job, now, &mut actions);
+        }
+    }
+    for jobset in store.list(kind("JobSet"), None) {
+        follow(store, jobset, now, &mut actions);
     }
     actions
 }
@@ -41,15 +54,72 @@ pub fn next(store: &Store) -> Option<Timestamp> {
 
 /// The controller's pre-filter, cheap enough for ten thousand jobs.
 fn is_open(job: &Value) -> bool {
-    job["spec"]["managedBy"] != FOREIGN && !is_true(job, "Complete") && !is_true(job, "Failed")
+    job["spec"]["managedBy"] != FOREIGN && !is_finished(job)
+}
+
+fn is_finished(job: &Value) -> bool {
+    is_true(job, "Complete") || is_true(job, "Failed")
+}
+
+/// Whether the condition `Suspended` does not say what the spec says.
+fn is_unmarked(job: &Value) -> bool {
+    (job["spec"]["suspend"] == true) != is_true(job, "Suspended")
+}
+
+/// A finished job can still be suspended and resumed, not that it matters.
+fn mark(store: &Store, job: &Value, now: Timestamp, actions: &mut Vec<Action>) {
+    let mut next = job.clone();
+    let can_recover =
+        condition(job, "Failed").is_some_and(|c| c["status"] == "True" && c["reason"] != "DeadlineExceeded");
+    if !can_recover {
+        set_suspended(&mut next, now);
+    } else if let Some(failed) = remove_condition(&mut next, "Failed") {
+        // Trainer takes the condition away, goes on as if there were none, and copies it from the JobSet again.
+        set_suspended(&mut next, now);
+        if let Some(conditions) = next["status"]["conditions"].as_array_mut() {
+            conditions.push(failed);
+        }
+        let jobset = store.get(
+            kind("JobSet"),
+            &text(job, "/metadata/namespace"),
+            &text(job, "/metadata/name"),
+        );
+        if let Some(jobset) = jobset
+            && let Ok(writes) = apply(store, job, Some(jobset), now)
+        {
+            actions.extend(writes);
+        }
+    }
+    actions.push(Action::UpdateStatus(kind("TrainJob"), next));
+}
+
+/// Lets a finished TrainJob follow its JobSet, whose last pods may end later than it.
+fn follow(store: &Store, jobset: &Value, now: Timestamp, actions: &mut Vec<Action>) {
+    let namespace = text(jobset, "/metadata/namespace");
+    let Some(job) = store.get(kind("TrainJob"), &namespace, &text(jobset, "/metadata/name")) else {
+        return;
+    };
+    if job["metadata"]["uid"] != owner_uid(jobset) || is_open(job) || job["spec"]["managedBy"] == FOREIGN {
+        return;
+    }
+    if job["status"]["jobsStatus"] == jobset["status"]["replicatedJobsStatus"] {
+        return;
+    }
+    let mut next = (**job).clone();
+    mirror(&mut next, jobset, now);
+    if next != **job {
+        actions.push(Action::UpdateStatus(kind("TrainJob"), next));
+    }
 }
 
 fn deadline(job: &Value) -> Option<Timestamp> {
     let seconds = number(job, "/spec/activeDeadlineSeconds").and_then(|s| u64::try_from(s).ok())?;
-    if job["spec"]["suspend"] == true {
+    if seconds == 0 || job["spec"]["suspend"] == true {
         return None;
     }
-    let resumed = condition(job, "Suspended").and_then(|c| time(c, "/lastTransitionTime"));
+    let resumed = condition(job, "Suspended")
+        .filter(|c| c["status"] == "False")
+        .and_then(|c| time(c, "/lastTransitionTime"));
     let begin = resumed.or_else(|| time(job, "/metadata/creationTimestamp"))?;
     Some(later(begin, Duration::from_secs(seconds)))
 }
@@ -57,49 +127,39 @@ fn deadline(job: &Value) -> Option<Timestamp> {
 fn reconcile(store: &Store, job: &Value, now: Timestamp, actions: &mut Vec<Action>) {
     let namespace = text(job, "/metadata/namespace");
     let name = text(job, "/metadata/name");
-    let suspended = job["spec"]["suspend"] == true;
     let jobset = store.get(kind("JobSet"), &namespace, &name);
+    let suspended = job["spec"]["suspend"] == true;
     if jobset.is_none() && suspended && is_true(job, "Suspended") && job["status"]["jobsStatus"].is_array() {
         // Told as suspended by a scenario without its children: nothing to do until somebody resumes it.
         return;
+    }
+    match apply(store, job, jobset.map(|jobset| &**jobset), now) {
+        Ok(writes) => actions.extend(writes),
+        Err(problem) => complain(store, job, &problem, now, actions),
     }
     let mut next = job.clone();
     if next["status"].is_null() {
         next["status"] = json!({});
     }
-    if jobset.is_some() && deadline(job).is_some_and(|deadline| deadline <= now) {
-        let message = "TrainJob exceeded its active deadline";
-        set_condition(&mut next, "Failed", "True", "DeadlineExceeded", message, now);
-        actions.push(Action::UpdateStatus(kind("TrainJob"), next));
-        actions.extend(jobset.map(|jobset| delete(kind("JobSet"), jobset)));
-        return;
-    }
-    match apply(store, job, jobset.map(|jobset| &**jobset)) {
-        Ok(writes) => actions.extend(writes),
-        Err(problem) => {
-            complain(store, job, &problem, now, actions);
-            if jobset.is_none() {
-                return;
-            }
-        }
-    }
-    if suspended {
-        set_condition(
-            &mut next,
-            "Suspended",
-            "True",
-            "Suspended",
-            "TrainJob is suspended",
-            now,
-        );
-    } else if is_true(job, "Suspended") {
-        set_condition(&mut next, "Suspended", "False", "Resumed", "TrainJob is resumed", now);
-    }
+    set_suspended(&mut next, now);
     if let Some(jobset) = jobset {
         mirror(&mut next, jobset, now);
     }
+    if !is_finished(&next) && deadline(&next).is_some_and(|deadline| deadline <= now) {
+        let message = "TrainJob exceeded its active deadline";
+        set_condition(&mut next, "Failed", "True", "DeadlineExceeded", message, now);
+        actions.extend(jobset.map(|jobset| delete(kind("JobSet"), jobset)));
+    }
     if next["status"] != json!({}) && next != *job {
         actions.push(Action::UpdateStatus(kind("TrainJob"), next));
+    }
+}
+
+fn set_suspended(job: &mut Value, now: Timestamp) {
+    if job["spec"]["suspend"] == true {
+        set_condition(job, "Suspended", "True", "Suspended", "TrainJob is suspended", now);
+    } else if is_true(job, "Suspended") {
+        set_condition(job, "Suspended", "False", "Resumed", "TrainJob is resumed", now);
     }
 }
 
@@ -110,41 +170,32 @@ fn mirror(next: &mut Value, jobset: &Value, now: Timestamp) {
     }
     for (theirs, ours) in [("Completed", "Complete"), ("Failed", "Failed")] {
         if let Some(end) = condition(jobset, theirs).filter(|c| c["status"] == "True") {
-            set_condition(next, ours, "True", &text(end, "/reason"), &text(end, "/message"), now);
+            let at = time(end, "/lastTransitionTime").unwrap_or(now);
+            set_condition(next, ours, "True", &text(end, "/reason"), &text(end, "/message"), at);
         }
     }
 }
 
 /// The writes that make or change what belongs to a TrainJob, or why they would be refused.
-fn apply(store: &Store, job: &Value, jobset: Option<&Value>) -> Result<Vec<Action>, String> {
+fn apply(store: &Store, job: &Value, jobset: Option<&Value>, now: Timestamp) -> Result<Vec<Action>, String> {
     let suspended = job["spec"]["suspend"] == true;
-    if let Some(jobset) = jobset
-        && jobset["spec"]["suspend"] != true
-    {
+    if jobset.is_some_and(|jobset| jobset["spec"]["suspend"] != true) && !suspended {
         // A running JobSet is never applied again, except to suspend it.
-        if !suspended {
-            return Ok(Vec::new());
-        }
-        keeps_claims(jobset)?;
-        let mut next = jobset.clone();
-        next["spec"]["suspend"] = json!(true);
-        return Ok(vec![Action::Update(kind("JobSet"), next)]);
-    }
-    if jobset.is_some() && suspended && job["spec"]["runtimePatches"].as_array().is_none_or(Vec::is_empty) {
         return Ok(Vec::new());
     }
-    let (runtime, mut writes) = runtime(store, job)?;
-    let wanted = build::jobset(job, &runtime)?;
+    let (runtime, mut writes) = snapshot::of(store, job)?;
+    let built = build::build(job, &runtime);
     match jobset {
         None => {
-            writes.extend(build::companions(job, &runtime));
-            writes.push(Action::Create(kind("JobSet"), wanted));
+            writes.extend(built.companions);
+            match admitted::created(built.jobset) {
+                Ok(jobset) => writes.push(Action::Create(kind("JobSet"), jobset)),
+                Err(problem) => complain(store, job, &problem, now, &mut writes),
+            }
         }
         Some(jobset) => {
-            let mut next = jobset.clone();
-            next["spec"] = wanted["spec"].clone();
-            if next["spec"] != jobset["spec"] {
-                keeps_claims(jobset)?;
+            let next = admitted::applied(jobset, &built.jobset)?;
+            if next != *jobset {
                 writes.push(Action::Update(kind("JobSet"), next));
             }
         }
@@ -152,63 +203,11 @@ fn apply(store: &Store, job: &Value, jobset: Option<&Value>) -> Result<Vec<Actio
     Ok(writes)
 }
 
-/// Trainer 2.3 with JobSet 0.12: JobSet's webhook adds a retention policy on creation, Trainer's next apply takes it
-/// away again, and the CRD refuses the change, so that jobs with claims can be neither suspended nor resumed.
-fn keeps_claims(jobset: &Value) -> Result<(), String> {
-    let bare = items(&jobset["spec"]["volumeClaimPolicies"]).any(|policy| policy["retentionPolicy"].is_null());
-    if bare {
-        return Err(format!(
-            "JobSet.jobset.x-k8s.io \"{}\" is invalid: spec.volumeClaimPolicies: Invalid value: Value is immutable",
-            text(jobset, "/metadata/name")
-        ));
-    }
-    Ok(())
-}
-
-/// The runtime as it was when the job was first seen, and the write of that snapshot when there is none yet.
-fn runtime(store: &Store, job: &Value) -> Result<(Value, Vec<Action>), String> {
-    let namespace = text(job, "/metadata/namespace");
-    let snapshot = format!("{}-runtime-snapshot", text(job, "/metadata/name"));
-    if let Some(config) = store.get(kind("ConfigMap"), &namespace, &snapshot) {
-        let yaml = text(config, "/data/runtime");
-        return match serde_saphyr::from_str::<Value>(&yaml) {
-            Ok(runtime) => Ok((runtime, Vec::new())),
-            Err(problem) => Err(format!("runtime snapshot {snapshot} cannot be read: {problem}")),
-        };
-    }
-    let reference = &job["spec"]["runtimeRef"];
-    let name = text(reference, "/name");
-    let runtime = match reference["kind"].as_str() {
-        Some("TrainingRuntime") => store.get(kind("TrainingRuntime"), &namespace, &name),
-        _ => store.get(kind("ClusterTrainingRuntime"), "", &name),
-    };
-    let Some(runtime) = runtime else {
-        let of = reference["kind"].as_str().unwrap_or("ClusterTrainingRuntime");
-        return Err(format!("{of}.trainer.kubeflow.org \"{name}\" not found"));
-    };
-    let mut kept = json!({
-        "apiVersion": runtime["apiVersion"], "kind": runtime["kind"], "metadata": {"name": name},
-        "spec": runtime["spec"],
-    });
-    for field in ["labels", "annotations", "namespace", "uid"] {
-        if !runtime["metadata"][field].is_null() {
-            kept["metadata"][field] = runtime["metadata"][field].clone();
-        }
-    }
-    let yaml = serde_saphyr::to_string(&kept).map_err(|problem| problem.to_string())?;
-    let config = json!({
-        "metadata": {"name": snapshot, "namespace": namespace, "ownerReferences": owned_by(job)},
-        "data": {"runtime": yaml},
-    });
-    Ok((kept, vec![Action::Create(kind("ConfigMap"), config)]))
-}
-
-/// The one thing Trainer reports on a TrainJob itself. Once per generation, where the real one adds to a series.
+/// The one thing Trainer reports on a TrainJob itself. Once per generation, where the real one tells it again and again.
 fn complain(store: &Store, job: &Value, problem: &str, now: Timestamp, actions: &mut Vec<Action>) {
-    let mut message = format!("TrainJob resources reconciliation failed: {problem}");
-    if message.len() > 950 {
-        message = message.chars().take(950).collect();
-    }
+    let told: String = problem.chars().take(TOLD).collect();
+    let more = if problem.len() > TOLD { " ..." } else { "" };
+    let message = format!("TrainJob resources reconciliation failed: {told}{more}");
     let seed = format!("{}/{}/{message}", job["metadata"]["uid"], job["metadata"]["generation"]);
     let name = format!("{}.{:016x}", text(job, "/metadata/name"), hash(&seed));
     if store

@@ -79,7 +79,8 @@ pub fn recipe(nodes: i64, single: bool, adapter: Adapter) -> (&'static str, &'st
 }
 
 /// The container's command.
-pub(super) fn command(plan: &Plan<'_>, resources: &Value, runtime_command: &Value) -> Vec<String> {
+pub(super) fn command(plan: &Plan<'_>, runtime_command: &Value) -> Vec<String> {
+    let resources = &plan.resources;
     let processes = plan.trainer().and_then(|trainer| number(trainer, "/numProcPerNode"));
     let gpus = env::gpus(resources);
     let mut command = vec!["tune".to_owned(), "run".to_owned()];

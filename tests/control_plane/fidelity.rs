@@ -1,0 +1,34 @@
+//! The sandbox beside the control plane: the same operations, the same answers.
+
+use kf_mcp_sandbox::{Clock, Sandbox};
+use kf_mcp_tests::START;
+use kf_mcp_tests::fidelity::{api, life};
+use kf_mcp_tests::place::Place;
+
+use crate::Tests;
+
+/// Adds all comparisons.
+pub(crate) fn add(tests: &mut Tests) {
+    for case in api::cases() {
+        tests.add(format!("fidelity::{}", case.name), 0, async move |stage| {
+            let found = api::compare(&case, &stage.place(), &sandbox()).await;
+            assert!(found.is_empty(), "{}", found.join("\n"));
+        });
+    }
+    for case in life::CASES {
+        tests.add(
+            format!("fidelity::life::{}", case.name),
+            u32::from(case.gpus),
+            async move |stage| {
+                let found = case.compare(&stage.place(), &sandbox()).await.differences;
+                assert!(found.is_empty(), "{}", found.join("\n"));
+            },
+        );
+    }
+}
+
+/// A sandbox with the control plane's nodes and runtimes, and nothing else.
+fn sandbox() -> Place {
+    let start = START.parse().unwrap();
+    Place::Sandbox(Sandbox::named("healthy-empty", Clock::manual(start)).unwrap())
+}

@@ -1,0 +1,56 @@
+//! Whole journeys, from a plan to a finished, failed or deleted job. Each runs word for word on the sandbox and on a real
+//! control plane: what it needs to know of the cluster it asks [`World`](crate::World).
+
+mod failures;
+mod limits;
+mod lives;
+
+pub use failures::*;
+pub use limits::*;
+pub use lives::*;
+
+use serde_json::{Value, json};
+
+/// Hands the names of all journeys to a macro, with the GPUs that each one's pods hold at a time.
+#[macro_export]
+macro_rules! journeys {
+    ($given:path) => {
+        $given! {
+            a_job_is_previewed_submitted_watched_read_and_deleted: 2,
+            a_training_that_reports_its_progress_is_seen_to: 0,
+            a_generated_name_is_the_one_that_was_previewed: 0,
+            a_plan_that_is_no_longer_true_is_refused: 0,
+            a_job_is_suspended_and_resumed: 1,
+            a_log_is_followed_while_it_is_written: 0,
+            a_deleted_job_takes_everything_with_it: 0,
+            a_job_whose_program_fails_says_with_which_code: 0,
+            a_job_that_runs_out_of_memory_says_so: 0,
+            a_crash_loop_shows_the_log_of_the_run_before: 0,
+            what_no_node_can_hold_has_a_reason_and_an_empty_log_says_why: 0,
+            a_runtime_that_is_missing_is_named_with_those_there_are: 0,
+            what_the_webhook_refuses_is_told_in_its_words: 0,
+            names_are_refused_before_they_are_too_long_for_the_pods: 0,
+            a_quota_that_refuses_pods_is_the_reason: 0,
+            a_suspended_job_whose_runtime_is_gone_cannot_be_resumed: 0,
+        }
+    };
+}
+
+/// The arguments of a job that runs until it is told to end.
+fn submit(name: &str, nodes: u32, gpus: u32) -> Value {
+    json!({
+        "name": name, "image": "example.com/train:1", "num_nodes": nodes, "gpu_per_node": gpus,
+        "env": {"EPOCHS": "3", "SIM_RUN": "10h", "SIM_LOG": "epoch 1 loss 0.9\nepoch 2 loss 0.7\nsaved to /checkpoints/2"},
+    })
+}
+
+/// A job by its name.
+fn job(name: &str) -> Value {
+    json!({"name": name})
+}
+
+/// Arguments with one changed.
+fn with(mut arguments: Value, key: &str, value: Value) -> Value {
+    arguments[key] = value;
+    arguments
+}
