@@ -12,6 +12,7 @@
 mod access;
 mod binary;
 mod fidelity;
+mod harness;
 mod journeys;
 mod katib;
 mod scale;
@@ -44,6 +45,7 @@ fn main() {
     access::add(&mut tests);
     fidelity::add(&mut tests);
     binary::add(&mut tests);
+    harness::add(&mut tests);
     scale::add(&mut tests);
     if tests.stage.is_none() {
         let why = "left out: needs Go, run `cargo xtask test --tier control-plane`";

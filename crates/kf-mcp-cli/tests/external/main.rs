@@ -112,8 +112,7 @@ fn must_say(text: &str, words: &[&str]) -> Result<(), Failed> {
 fn kubectl(program: &Path) -> Result<(), Failed> {
     let sandbox = Sandbox::start()?;
     let kubectl = |arguments: &[&str]| run(sandbox.command(program).args(arguments));
-    must_say(&kubectl(&["get", "trainjobs", "-A"])?, &["NAMESPACE", "team-a"])?;
-    must_say(&kubectl(&["get", "nodes", "-o", "name"])?, &["node/"])?;
+    kubectl_reads(&kubectl)?;
     let manifest = sandbox.home.path().join("job.yaml");
     std::fs::write(
         &manifest,
@@ -122,9 +121,10 @@ fn kubectl(program: &Path) -> Result<(), Failed> {
     )?;
     let manifest = manifest.display().to_string();
     must_say(
-        &kubectl(&["create", "--validate=false", "-f", &manifest])?,
-        &["created"],
+        &kubectl(&["create", "--dry-run=server", "-f", &manifest])?,
+        &["created (server dry run)"],
     )?;
+    must_say(&kubectl(&["create", "-f", &manifest])?, &["created"])?;
     must_say(
         &kubectl(&["get", "trainjob", "from-kubectl", "-n", "default", "-o", "yaml"])?,
         &["torch-distributed"],
@@ -148,6 +148,46 @@ fn kubectl(program: &Path) -> Result<(), Failed> {
         .err()
         .ok_or("it is still there")?;
     must_say(gone.message().unwrap_or_default(), &["NotFound"])
+}
+
+/// What `kubectl` shows of the showcase: tables, discovery and OpenAPI are the server's work.
+fn kubectl_reads(kubectl: &impl Fn(&[&str]) -> Result<String, Failed>) -> Result<(), Failed> {
+    let jobs = kubectl(&["get", "trainjobs", "-A"])?;
+    must_say(&jobs, &["NAMESPACE", "NAME", "STATE", "AGE", "qwen-sft", "Suspended"])?;
+    must_say(&kubectl(&["get", "nodes", "-o", "name"])?, &["node/"])?;
+    let pods = kubectl(&["get", "pods", "-A", "-o", "wide"])?;
+    must_say(
+        &pods,
+        &["READY", "RESTARTS", "NOMINATED NODE", "OOMKilled", "1/1", "ago)"],
+    )?;
+    let all = kubectl(&["get", "all", "-n", "team-a"])?;
+    must_say(
+        &all,
+        &[
+            "pod/",
+            "job.batch/",
+            "COMPLETIONS",
+            "experiment.kubeflow.org/",
+            "Succeeded",
+        ],
+    )?;
+    let pages = kubectl(&["get", "events", "-A", "--chunk-size=5"])?;
+    must_say(&pages, &["LAST SEEN", "OBJECT"])?;
+    let watched = kubectl(&["get", "jobsets", "-n", "team-a", "--watch", "--request-timeout=2s"]);
+    let watched = watched.unwrap_or_else(|failed| failed.message().unwrap_or_default().to_owned());
+    must_say(&watched, &["TERMINALSTATE", "qwen-sft"])?;
+    let resources = kubectl(&["api-resources", "--categories=katib"])?;
+    must_say(
+        &resources,
+        &["experiments", "kubeflow.org/v1beta1", "true", "Experiment"],
+    )?;
+    must_say(
+        &kubectl(&["api-versions"])?,
+        &["trainer.kubeflow.org/v1alpha1", "batch/v1"],
+    )?;
+    let explained = kubectl(&["explain", "trainjob.spec.trainer"])?;
+    must_say(&explained, &["GROUP:", "VERSION:    v1alpha1", "numNodes\t<integer>"])?;
+    must_say(&kubectl(&["get", "--raw", "/livez?verbose"])?, &["livez check passed"])
 }
 
 fn kubeflow_sdk(python: &Path) -> Result<(), Failed> {

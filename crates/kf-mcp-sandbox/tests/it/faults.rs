@@ -105,7 +105,7 @@ async fn services_are_proxied() {
     let service = |name: &str| {
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "team-a"},
-            "spec": {"ports": [{"port": 8080, "name": "http-api"}]},
+            "spec": {"selector": {"app": name}, "ports": [{"port": 8080, "name": "http-api"}]},
         })
     };
     let sandbox = with(vec![service("model-registry-service"), service("other")]);

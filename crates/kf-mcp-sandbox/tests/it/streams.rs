@@ -173,7 +173,7 @@ async fn logs_need_a_pod_and_a_container_that_it_has() {
         ..LogParams::default()
     };
     let unknown = refused(read("two", params).await);
-    assert_eq!(unknown.message, "container nope is not valid for pod two out of: a, b");
+    assert_eq!(unknown.message, "container nope is not valid for pod two");
     let bad = LogParams {
         container: Some("a".to_owned()),
         since_seconds: Some(0),

@@ -296,6 +296,13 @@ async fn a_version_to_come_is_waited_for_and_then_refused() {
     assert_eq!(names(&listed), "a b c d e");
 }
 
+/// Waits until a watch has begun.
+async fn watched(sandbox: &Sandbox) {
+    while !sandbox.requests().iter().any(|request| request.verb == "watch") {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_watch_from_a_version_to_come_waits_for_it() {
     let sandbox = sandbox();
@@ -312,7 +319,7 @@ async fn a_watch_from_a_version_to_come_waits_for_it() {
         async move { client.request_text(request.unwrap()).await.unwrap() }
     };
     let later = async {
-        tokio::task::yield_now().await;
+        watched(&sandbox).await;
         for name in ["e", "f"] {
             api.create(&PostParams::default(), &runtime(name)).await.unwrap();
         }
@@ -326,8 +333,9 @@ async fn a_watch_from_a_version_to_come_waits_for_it() {
     );
 
     let initial = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=999999".to_owned();
+    sandbox.take_requests();
     let later = async {
-        tokio::task::yield_now().await;
+        watched(&sandbox).await;
         sandbox.advance(SignedDuration::from_secs(3));
     };
     let (events, ()) = tokio::join!(text(initial), later);

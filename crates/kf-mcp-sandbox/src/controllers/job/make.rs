@@ -17,7 +17,12 @@ const JOBSET: &str = "jobset.sigs.k8s.io/jobset-name";
 pub(super) fn make(job: &Value, index: i64, attempt: i64, now: Timestamp) -> Value {
     let template = &job["spec"]["template"];
     let job_name = text(job, "/metadata/name");
-    let seed = format!("{}/{index}/{attempt}/{}", job["metadata"]["uid"], seconds(now));
+    // not the uid: names should not change because something else was made before
+    let seed = format!(
+        "{}/{job_name}/{index}/{attempt}/{}",
+        job["metadata"]["namespace"],
+        seconds(now)
+    );
     let stem = if index < 0 {
         job_name
     } else {

@@ -58,8 +58,8 @@ pub(super) struct Built {
     pub(super) companions: Vec<super::super::Action>,
 }
 
-/// Builds everything of a job.
-pub(super) fn build(job: &Value, runtime: &Value) -> Built {
+/// Builds everything of a job, or says why it cannot be built.
+pub(super) fn build(job: &Value, runtime: &Value) -> Result<Built, String> {
     let template = &runtime["spec"]["template"];
     let mut spec = template["spec"].clone();
     let mut metadata = json!({
@@ -71,7 +71,7 @@ pub(super) fn build(job: &Value, runtime: &Value) -> Built {
         }
     }
     for patch in items(&job["spec"]["runtimePatches"]) {
-        patches::apply(&mut metadata, &mut spec, &patch["trainingRuntimeSpec"]["template"]);
+        patches::apply(&mut metadata, &mut spec, &patch["trainingRuntimeSpec"]["template"])?;
     }
     shape::jobset(&mut spec);
     let mut plan = Plan {
@@ -97,10 +97,10 @@ pub(super) fn build(job: &Value, runtime: &Value) -> Built {
     } else {
         Vec::new()
     };
-    Built {
+    Ok(Built {
         jobset: json!({"metadata": metadata, "spec": spec}),
         companions,
-    }
+    })
 }
 
 /// Which part a replicated job plays, empty for none.

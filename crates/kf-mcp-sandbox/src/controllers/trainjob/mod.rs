@@ -184,7 +184,7 @@ fn apply(store: &Store, job: &Value, jobset: Option<&Value>, now: Timestamp) -> 
         return Ok(Vec::new());
     }
     let (runtime, mut writes) = snapshot::of(store, job)?;
-    let built = build::build(job, &runtime);
+    let built = build::build(job, &runtime)?;
     match jobset {
         None => {
             writes.extend(built.companions);

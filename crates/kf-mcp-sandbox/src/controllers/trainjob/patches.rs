@@ -2,52 +2,48 @@
 
 use serde_json::{Map, Value, json};
 
-/// Merges one patch (`{metadata, spec.replicatedJobs[]}`) into a JobSet's metadata and spec.
-pub(super) fn apply(metadata: &mut Value, spec: &mut Value, patch: &Value) {
-    for part in ["labels", "annotations"] {
-        if let Some(values) = patch["metadata"].get(part) {
-            merge(metadata, &json!({ part: values }));
+use super::super::objects::{items, kind};
+use super::shape::each;
+use crate::fields::Shape;
+use crate::strategic;
+
+/// Merges one patch (`{metadata, spec.replicatedJobs[]}`) into a JobSet's metadata and spec, or says why it cannot.
+pub(super) fn apply(metadata: &mut Value, spec: &mut Value, patch: &Value) -> Result<(), String> {
+    marks(metadata, &patch["metadata"]);
+    for patch in items(&patch["spec"]["replicatedJobs"]) {
+        for replicated in each(spec, "replicatedJobs").filter(|replicated| replicated["name"] == patch["name"]) {
+            let template = &mut replicated["template"];
+            if patch["template"]["metadata"].is_object() {
+                marks(&mut template["metadata"], &patch["template"]["metadata"]);
+            }
+            let pod = template["spec"]["template"].take();
+            template["spec"]["template"] = merged(pod, &patch["template"]["spec"]["template"])?;
         }
     }
-    if let Some(jobs) = patch["spec"].get("replicatedJobs") {
-        merge(spec, &json!({"replicatedJobs": jobs}));
-    }
+    Ok(())
 }
 
-/// The field that identifies an element of a list; `None` for lists that are replaced as a whole.
-fn merge_key(list: &str) -> Option<&'static str> {
-    match list {
-        "replicatedJobs" | "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets"
-        | "schedulingGates" => Some("name"),
-        "volumeMounts" => Some("mountPath"),
-        _ => None,
-    }
+/// A pod template and what is patched into it: lists of pods are merged as those of any pod.
+fn merged(template: Value, patch: &Value) -> Result<Value, String> {
+    let Some(patch) = patch.as_object() else {
+        return Ok(template);
+    };
+    let pod = if template.is_null() {
+        Value::Object(Map::new())
+    } else {
+        template
+    };
+    strategic::patch(Shape::of(kind("Pod")), pod, patch.clone()).map_err(|problem| problem.to_string())
 }
 
-fn merge(target: &mut Value, patch: &Value) {
-    let Some(patch) = patch.as_object() else { return };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    for (field, value) in patch {
-        let old = &mut target[field];
-        match value {
-            Value::Null => {
-                target.as_object_mut().map(|object| object.remove(field));
+/// Adds labels and annotations.
+fn marks(metadata: &mut Value, patch: &Value) {
+    for part in ["labels", "annotations"] {
+        for (key, value) in patch[part].as_object().into_iter().flatten() {
+            if !metadata[part].is_object() {
+                metadata[part] = json!({});
             }
-            Value::Object(_) => merge(old, value),
-            Value::Array(new) => match (merge_key(field), old.as_array_mut()) {
-                (Some(key), Some(old)) => {
-                    for element in new {
-                        match old.iter_mut().find(|o| o[key] == element[key]) {
-                            Some(same) => merge(same, element),
-                            None => old.push(element.clone()),
-                        }
-                    }
-                }
-                _ => *old = value.clone(),
-            },
-            _ => *old = value.clone(),
+            metadata[part][key] = value.clone();
         }
     }
 }

@@ -85,6 +85,7 @@ pub const CASES: &[Case] = &[
     case("env and resources", 2, |s| Box::pin(shape::env_and_resources(s))),
     case("processes per node", 6, |s| Box::pin(shape::processes(s))),
     case("runtime patches", 0, |s| Box::pin(shape::patches(s))),
+    case("patches of what is there", 0, |s| Box::pin(shape::patches_merge(s))),
     case("patched while suspended", 0, |s| Box::pin(shape::patched_later(s))),
     case("managed by another", 0, |s| Box::pin(shape::managed_by_another(s))),
     case("runtime of one's own", 0, |s| Box::pin(shape::own_runtime(s))),

@@ -131,6 +131,48 @@ pub(super) async fn patches(stage: &mut Stage) {
     stage.look("running").await;
 }
 
+pub(super) async fn patches_merge(stage: &mut Stage) {
+    let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path});
+    let container = json!({
+        "name": "node", "image": "example.com/train:1", "volumeMounts": [mount("data", "/data"), mount("shm", "/dev/shm")],
+        "securityContext": {"runAsUser": 5},
+    });
+    let side = json!({"name": "side", "image": "example.com/side:1", "env": env(&[("A", "1"), ("B", "2")])});
+    let template = json!({
+        "metadata": {"labels": {"team": "a", "keep": "1"}},
+        "spec": {
+            "containers": [side, container], "initContainers": [{"name": "check", "image": "example.com/check:1"}],
+            "volumes": [{"name": "data", "emptyDir": {}}, {"name": "shm", "emptyDir": {"medium": "Memory"}}],
+            "nodeSelector": {"kubernetes.io/os": "linux"}, "tolerations": [{"key": "old", "operator": "Exists"}],
+            "imagePullSecrets": [{"name": "first"}], "securityContext": {"fsGroup": 1, "runAsNonRoot": false},
+        },
+    });
+    stage
+        .runtime(json!({"torch": {}}), json!({"template": template}), json!({}))
+        .await;
+    let one = json!({
+        "metadata": {"labels": {"team": "b"}},
+        "spec": {
+            "containers": [
+                {"name": "side", "env": env(&[("B", "3"), ("C", "4")])},
+                {"name": "node", "volumeMounts": [mount("shm", "/shm"), mount("more", "/data")], "securityContext": {"runAsGroup": 6}},
+            ],
+            "volumes": [{"name": "more", "emptyDir": {}}, {"name": "shm", "emptyDir": {"sizeLimit": "1Gi"}}],
+            "nodeSelector": {"kubernetes.io/arch": "amd64"}, "tolerations": [{"key": "new", "operator": "Exists"}],
+            "imagePullSecrets": [{"name": "second"}], "securityContext": {"fsGroup": 2},
+        },
+    });
+    let two = json!({"spec": {"nodeSelector": {"kubernetes.io/os": "linux"}, "imagePullSecrets": [{"name": "third"}]}});
+    let mut job = own(json!({"numNodes": 1, "env": forever()}));
+    let (mut first, mut second) = (patch(&one), patch(&two));
+    first[0]["manager"] = json!("test.example.com/one");
+    second[0]["manager"] = json!("test.example.com/two");
+    job["runtimePatches"] = json!([first[0], second[0]]);
+    stage.train("demo", job).await;
+    stage.ready("demo", "node").await;
+    stage.look("running").await;
+}
+
 pub(super) async fn patched_later(stage: &mut Stage) {
     let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
     job["suspend"] = json!(true);
