@@ -37,6 +37,20 @@ pub struct Admission<'a> {
 }
 
 impl Admission<'_> {
+    /// Fills in what an object has by default. An object that was stored without its defaults, as scenarios bring them,
+    /// stays without.
+    pub fn complete(&self, object: &mut Value, before: Option<&Value>) {
+        defaults(self.kind, object);
+        let complete = |before: &Value| {
+            let mut complete = before.clone();
+            builtin::default(self.kind, &mut complete);
+            complete == *before
+        };
+        if before.is_none_or(complete) {
+            builtin::default(self.kind, object);
+        }
+    }
+
     /// Fills in, checks and admits a new object. Returns the warnings that go into `Warning` headers.
     pub fn create(&self, object: &mut Value) -> Result<Vec<String>, Status> {
         defaults(self.kind, object);
@@ -46,7 +60,7 @@ impl Admission<'_> {
 
     /// Fills in, checks and admits what an object is changed to.
     pub fn update(&self, object: &mut Value, before: &Value) -> Result<Vec<String>, Status> {
-        defaults(self.kind, object);
+        self.complete(object, Some(before));
         self.admit(object, Some(before))
     }
 

@@ -20,7 +20,8 @@ pub(crate) fn exceeded(store: &Store, of: &Kind, object: &Value) -> Option<Strin
         .find_map(|quota| refusal(quota, of, object))
 }
 
-fn refusal(quota: &Value, of: &Kind, object: &Value) -> Option<String> {
+/// Why a new object would exceed one quota.
+pub(crate) fn refusal(quota: &Value, of: &Kind, object: &Value) -> Option<String> {
     let name = text(quota, "/metadata/name");
     let hard = quota["spec"]["hard"].as_object()?;
     let asked = asked(hard, of, object);
@@ -57,7 +58,7 @@ fn refusal(quota: &Value, of: &Kind, object: &Value) -> Option<String> {
 }
 
 /// What an object takes of what a quota limits, in thousandths.
-fn asked(hard: &Map<String, Value>, of: &Kind, object: &Value) -> BTreeMap<String, i128> {
+pub(crate) fn asked(hard: &Map<String, Value>, of: &Kind, object: &Value) -> BTreeMap<String, i128> {
     let resources = if of.kind == "Pod" { pod(object) } else { BTreeMap::new() };
     let counted = if of.group.is_empty() {
         format!("count/{}", of.plural)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::answer::Answer;
 use super::errors::{Cause, already_exists, conflict, conflict_because, invalid, not_found};
-use super::fresh::{defaults, generate_name, service_account};
+use super::fresh::{defaults, generate_name, labels, service_account};
 use super::options::WriteOptions;
 use super::view::Shown;
 use crate::State;
@@ -111,12 +111,15 @@ impl<'a> Change<'a> {
         if kind.namespaced {
             self.namespace_is_open(&state.store, &name)?;
         }
+        labels(kind, &name, &mut object);
+        self.admission(&state.store, now).complete(&mut object, None);
+        // what is added from here on nobody asked for
+        let managed = managed.unwrap_or_else(|| self.writer(now, |writer| writer.update(None, &object, &asked)));
         defaults(kind, &name, &mut object);
         let uid = state.store.new_uid();
         metadata(&mut object).insert("uid".into(), json!(uid));
         let admitted = self.admission(&state.store, now).create(&mut object);
         warnings.extend(admitted.map_err(|status| self.warned(status, &warnings))?);
-        let managed = managed.unwrap_or_else(|| self.writer(now, |writer| writer.update(None, &object, &asked)));
         keep(&mut object, managed);
         builtin::identified(kind, &mut object);
         let made = if self.options.dry_run {
@@ -149,14 +152,17 @@ impl<'a> Change<'a> {
         let asked = metadata(&mut object).remove("managedFields").unwrap_or_default();
         let mut object = self.effective(object, before);
         let admission = self.admission(&state.store, now);
+        if !self.status {
+            admission.complete(&mut object, Some(before));
+        }
+        let managed =
+            managed.unwrap_or_else(|| self.writer(now, |writer| writer.update(Some(before), &object, &asked)));
         if self.status {
             admission.status(&object, before)?;
         } else {
             let admitted = admission.update(&mut object, before);
             warnings.extend(admitted.map_err(|status| self.warned(status, &warnings))?);
         }
-        let managed =
-            managed.unwrap_or_else(|| self.writer(now, |writer| writer.update(Some(before), &object, &asked)));
         let recorded = &before["metadata"]["managedFields"];
         match recorded {
             // a write that changes nothing does not even change when it was made

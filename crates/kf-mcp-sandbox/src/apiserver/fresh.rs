@@ -25,7 +25,7 @@ pub(crate) fn service_account(store: &mut Store, namespace: &str, now: Timestamp
 pub(crate) fn defaults(kind: &Kind, name: &str, object: &mut Value) {
     let phase = match kind.kind {
         "Namespace" => {
-            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+            labels(kind, name, object);
             if object.pointer("/spec/finalizers").is_none() {
                 object["spec"]["finalizers"] = json!(["kubernetes"]);
             }
@@ -36,6 +36,13 @@ pub(crate) fn defaults(kind: &Kind, name: &str, object: &mut Value) {
     };
     if object.pointer("/status/phase").is_none() {
         object["status"]["phase"] = json!(phase);
+    }
+}
+
+/// The labels that the API server gives.
+pub(crate) fn labels(kind: &Kind, name: &str, object: &mut Value) {
+    if kind.kind == "Namespace" {
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
     }
 }
 

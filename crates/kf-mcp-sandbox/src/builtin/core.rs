@@ -13,8 +13,6 @@ pub(super) fn service(service: &mut Value) {
         ("type", json!("ClusterIP")),
         ("sessionAffinity", json!("None")),
         ("internalTrafficPolicy", json!("Cluster")),
-        ("ipFamilies", json!(["IPv4"])),
-        ("ipFamilyPolicy", json!("SingleStack")),
     ] {
         set(spec, field, &value);
     }
@@ -28,6 +26,12 @@ pub(super) fn service(service: &mut Value) {
         set(port, "targetPort", &number);
     }
     set(service, "status", &json!({"loadBalancer": {}}));
+}
+
+/// The address families of a new Service.
+pub(super) fn families(service: &mut Value) {
+    set(&mut service["spec"], "ipFamilies", &json!(["IPv4"]));
+    set(&mut service["spec"], "ipFamilyPolicy", &json!("SingleStack"));
 }
 
 /// The address of a Service, made of its uid: nothing listens there, but every cluster gives one.
@@ -47,6 +51,10 @@ pub(super) fn address(service: &mut Value) {
 pub(super) fn claim(claim: &mut Value) {
     set(&mut claim["spec"], "volumeMode", &json!("Filesystem"));
     amounts(claim.pointer_mut("/spec/resources/requests"));
-    claim["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]);
     set(&mut claim["status"], "phase", &json!("Pending"));
+}
+
+/// What keeps a new claim while pods use it.
+pub(super) fn protected(claim: &mut Value) {
+    claim["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]);
 }

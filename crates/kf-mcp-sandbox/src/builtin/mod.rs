@@ -18,6 +18,17 @@ pub(crate) use custom::jobset;
 /// Fills in a new object. It has its uid only when a controller gave it one: what needs the uid is added by
 /// [`identified`].
 pub(crate) fn fill(kind: &Kind, object: &mut Value) {
+    default(kind, object);
+    match (kind.group, kind.kind) {
+        ("", "Pod") => pod::admitted(object),
+        ("", "Service") => core::families(object),
+        ("", "PersistentVolumeClaim") => core::protected(object),
+        _ => {}
+    }
+}
+
+/// Fills in the defaults of a kind, which come in whenever an object is written.
+pub(crate) fn default(kind: &Kind, object: &mut Value) {
     match (kind.group, kind.kind) {
         ("", "Pod") => pod::pod(object),
         ("batch", "Job") => batch::job(object),

@@ -35,21 +35,26 @@ pub(super) fn template(spec: &mut Value) {
     amounts(spec.get_mut("overhead"));
 }
 
-/// Fills in a pod.
+/// Fills in the defaults of a pod.
 pub(super) fn pod(pod: &mut Value) {
-    let seed = format!("{}/{}", pod["metadata"]["namespace"], pod["metadata"]["name"]);
     let spec = &mut pod["spec"];
     template(spec);
     set(spec, "enableServiceLinks", &json!(true));
-    set(spec, "serviceAccountName", &json!("default"));
-    spec["serviceAccount"] = spec["serviceAccountName"].clone();
-    set(spec, "priority", &json!(0));
-    set(spec, "preemptionPolicy", &json!("PreemptLowerPriority"));
     for list in ["initContainers", "containers"] {
         for container in each(spec, list) {
             default_requests(&mut container["resources"]);
         }
     }
+}
+
+/// Adds what admission gives to a new pod.
+pub(super) fn admitted(pod: &mut Value) {
+    let seed = format!("{}/{}", pod["metadata"]["namespace"], pod["metadata"]["name"]);
+    let spec = &mut pod["spec"];
+    set(spec, "serviceAccountName", &json!("default"));
+    spec["serviceAccount"] = spec["serviceAccountName"].clone();
+    set(spec, "priority", &json!(0));
+    set(spec, "preemptionPolicy", &json!("PreemptLowerPriority"));
     tolerate(spec);
     mount_token(spec, &seed);
     let class = quality(&pod["spec"]);

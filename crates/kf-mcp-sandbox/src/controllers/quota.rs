@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::Action;
 use super::objects::{items, kind};
 use super::quantity;
+use crate::admission::quota;
+use crate::builtin;
 use crate::kinds::KINDS;
 use crate::store::{Store, text};
 
@@ -17,19 +19,22 @@ pub fn step(store: &Store, _now: Timestamp) -> Vec<Action> {
     store
         .list(quotas, None)
         .filter_map(|quota| {
-            let used: BTreeMap<String, String> = used(store, quota)
-                .into_iter()
-                .map(|(name, milli)| {
-                    let written = quantity::summed(resource(&name), milli);
-                    (name, written)
-                })
-                .collect();
-            let status = json!({"hard": quota["spec"]["hard"], "used": used});
+            let status = json!({"hard": quota["spec"]["hard"], "used": told(used(store, quota))});
             (quota["status"] != status).then(|| {
                 let mut next = (**quota).clone();
                 next["status"] = status;
                 Action::UpdateStatus(quotas, next)
             })
+        })
+        .collect()
+}
+
+/// What is used, as a status tells it.
+fn told(used: BTreeMap<String, i128>) -> BTreeMap<String, String> {
+    used.into_iter()
+        .map(|(name, milli)| {
+            let written = quantity::summed(resource(&name), milli);
+            (name, written)
         })
         .collect()
 }
@@ -106,98 +111,40 @@ fn costs(pod: &Value) -> BTreeMap<String, i128> {
 }
 
 /// The quotas of a namespace, with what is used of them.
-pub struct Quotas<'a> {
-    quotas: Vec<(&'a Value, BTreeMap<String, i128>)>,
+pub struct Quotas {
+    quotas: Vec<Value>,
 }
 
-impl<'a> Quotas<'a> {
+impl Quotas {
     /// Counts what is used in a namespace.
-    pub fn of(store: &'a Store, namespace: &str) -> Self {
+    pub fn of(store: &Store, namespace: &str) -> Self {
         let quotas = store
             .list(kind("ResourceQuota"), Some(namespace))
-            .map(|quota| (&**quota, used(store, quota)))
+            .map(|quota| {
+                let mut quota = (**quota).clone();
+                quota["status"]["used"] = json!(told(used(store, &quota)));
+                quota
+            })
             .collect();
         Self { quotas }
     }
 
     /// Counts one more pod, or says why there must not be one more.
     pub fn admit(&mut self, pod: &Value) -> Result<(), String> {
-        let costs = costs(pod);
-        for (quota, used) in &self.quotas {
-            unspecified(quota, pod)?;
-            exceeded(quota, used, &costs)?;
+        let pods = kind("Pod");
+        let mut pod = pod.clone();
+        builtin::fill(pods, &mut pod);
+        if let Some(why) = self.quotas.iter().find_map(|quota| quota::refusal(quota, pods, &pod)) {
+            return Err(why);
         }
-        for (_, used) in &mut self.quotas {
-            for (name, amount) in &costs {
-                if let Some(sum) = used.get_mut(name) {
-                    *sum += amount;
-                }
+        for quota in &mut self.quotas {
+            let hard = quota["spec"]["hard"].as_object().cloned().unwrap_or_default();
+            for (name, amount) in quota::asked(&hard, pods, &pod) {
+                let used = &mut quota["status"]["used"][&name];
+                let sum = quantity::milli(used).unwrap_or_default() + amount;
+                *used = json!(quantity::summed(resource(&name), sum));
             }
         }
         Ok(())
     }
-}
-
-fn exceeded(quota: &Value, used: &BTreeMap<String, i128>, costs: &BTreeMap<String, i128>) -> Result<(), String> {
-    let over: Vec<(&String, i128, i128, i128)> = used
-        .iter()
-        .filter_map(|(name, used)| {
-            let cost = *costs.get(name)?;
-            let hard = quantity::milli(&quota["spec"]["hard"][name])?;
-            (used + cost > hard).then_some((name, cost, *used, hard))
-        })
-        .collect();
-    if over.is_empty() {
-        return Ok(());
-    }
-    let told = |of: &dyn Fn(&(&String, i128, i128, i128)) -> i128| {
-        let parts: Vec<String> = over
-            .iter()
-            .map(|entry| format!("{}={}", entry.0, quantity::summed(resource(entry.0), of(entry))))
-            .collect();
-        parts.join(",")
-    };
-    Err(format!(
-        "exceeded quota: {}, requested: {}, used: {}, limited: {}",
-        text(quota, "/metadata/name"),
-        told(&|entry| entry.1),
-        told(&|entry| entry.2),
-        told(&|entry| entry.3),
-    ))
-}
-
-/// A quota of CPU or memory wants every container to say how much it takes.
-fn unspecified(quota: &Value, pod: &Value) -> Result<(), String> {
-    let mut problems = Vec::new();
-    for (limit, _) in quota["spec"]["hard"].as_object().into_iter().flatten() {
-        let part = if limit.starts_with("limits.") {
-            "limits"
-        } else {
-            "requests"
-        };
-        let resource = resource(limit);
-        if !matches!(resource, "cpu" | "memory") {
-            continue;
-        }
-        let silent: Vec<String> = items(&pod["spec"]["containers"])
-            .chain(items(&pod["spec"]["initContainers"]))
-            .filter(|container| {
-                let resources = &container["resources"];
-                resources[part][resource].is_null() && (part == "limits" || resources["limits"][resource].is_null())
-            })
-            .map(|container| text(container, "/name"))
-            .collect();
-        if !silent.is_empty() {
-            problems.push(format!("{limit} for: {}", silent.join(",")));
-        }
-    }
-    if problems.is_empty() {
-        return Ok(());
-    }
-    problems.sort();
-    Err(format!(
-        "failed quota: {}: must specify {}",
-        text(quota, "/metadata/name"),
-        problems.join("; ")
-    ))
 }

@@ -1,6 +1,6 @@
 //! Objects brought into the form of their type: fields that it does not have go, structs that it always has come.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::types::{Form, Scalar, Shape};
 
@@ -148,14 +148,14 @@ fn nulls(shape: Shape<'_>, value: &Value, path: &str, found: &mut Vec<(String, &
     }
 }
 
-/// Adds the structs that the real server writes even when they are empty, so that nobody counts as having added them.
+/// Adds what the real server's types have even when it is empty, so that nobody counts as having added it.
 pub(super) fn fill(shape: Shape<'_>, value: &mut Value) {
     match (shape.form(Some(value)), value) {
         (Form::Map(map), Value::Object(fields)) => {
-            for name in map.always() {
-                let inner = fields.entry(name.as_str()).or_insert_with(|| json!({}));
+            for (name, empty) in map.always() {
+                let inner = fields.entry(name.as_str()).or_insert_with(|| empty.clone());
                 if inner.is_null() {
-                    *inner = Value::Object(Map::new());
+                    *inner = empty.clone();
                 }
             }
             for (name, value) in fields {

@@ -15,13 +15,13 @@
 //! | `[t]=` | a set |
 //! | `[t]@a,b="x"` | a list whose elements are told apart by `a` and `b`, with `b`'s default |
 //!
-//! and after a field's type: `+` for a struct that the server always writes, `~key` (`~` for single values) for a list
+//! and after a field's type: `+` for a struct that the server always writes, `?` for what it has as null, `~key` (`~` for single values) for a list
 //! that strategic merge patches merge, `^` for what clients patch with `$retainKeys`, `|json` for the default of a custom
 //! resource's field.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::types::{By, DEDUCED, Def, Field, Link, OPAQUE, Patching, Scalar, Types};
 
@@ -137,7 +137,7 @@ fn keys(text: &str) -> Option<(By, &str)> {
     let Some(text) = text.strip_prefix('@') else {
         return Some((By::Nothing, text));
     };
-    let end = text.find(['~', '+', '^', '|']).unwrap_or(text.len());
+    let end = text.find(['~', '+', '?', '^', '|']).unwrap_or(text.len());
     let mut keys = Vec::new();
     for key in text[..end].split(',') {
         keys.push(match key.split_once('=') {
@@ -151,9 +151,10 @@ fn keys(text: &str) -> Option<(By, &str)> {
 fn field(link: Link, marks: &str) -> Field {
     let (marks, default) = marks.split_once('|').unwrap_or((marks, ""));
     let marks = marks.trim_end_matches('^');
-    let (always, marks) = match marks.strip_prefix('+') {
-        Some(marks) => (true, marks),
-        None => (false, marks),
+    let (always, marks) = match (marks.strip_prefix('+'), marks.strip_prefix('?')) {
+        (Some(marks), _) => (Some(json!({})), marks),
+        (_, Some(marks)) => (Some(Value::Null), marks),
+        _ => (None, marks),
     };
     let patching = match marks.strip_prefix('~') {
         Some(key) => Patching {

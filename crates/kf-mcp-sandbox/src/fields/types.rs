@@ -51,8 +51,8 @@ pub(crate) struct Patching {
 #[derive(Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) link: Link,
-    /// The real server's Go type writes this struct even when it is empty.
-    pub(super) always: bool,
+    /// What the field of an empty object is in the real server's Go type, if it is there.
+    pub(super) always: Option<Value>,
     pub(super) patching: Patching,
     /// What the field is when it is not there.
     pub(super) default: Option<Value>,
@@ -265,9 +265,9 @@ impl<'t> Mapped<'t> {
         fields.filter_map(|(name, field)| Some((name, field.default.as_ref()?)))
     }
 
-    /// The structs that are written even when they are empty.
-    pub(super) fn always(self) -> impl Iterator<Item = &'t String> {
+    /// The fields that an empty object has, and what they are.
+    pub(super) fn always(self) -> impl Iterator<Item = (&'t String, &'t Value)> {
         let fields = self.fields.into_iter().flatten();
-        fields.filter(|(_, field)| field.always).map(|(name, _)| name)
+        fields.filter_map(|(name, field)| Some((name, field.always.as_ref()?)))
     }
 }

@@ -427,6 +427,51 @@ async fn creates_updates_and_patches_record_who_made_them() {
 }
 
 #[tokio::test]
+async fn defaults_belong_to_who_creates_and_what_admission_adds_to_nobody() {
+    let sandbox = sandbox();
+    let client = sandbox.client();
+    let body = json!({
+        "metadata": {"name": "p", "labels": {"a": "b"}},
+        "spec": {"containers": [{
+            "name": "c", "image": "i", "env": [{"name": "A", "value": "1"}], "ports": [{"containerPort": 80}],
+            "resources": {"limits": {"cpu": "1"}},
+        }]},
+    });
+    let pods = "/api/v1/namespaces/team-a/pods?fieldManager=maker&dryRun=All";
+    let (code, _, made) = send(&client, "POST", pods, JSON, &body).await;
+    assert_eq!(code, 201);
+    let env = json!({".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}});
+    let ports = json!({".": {}, "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {
+        ".": {}, "f:containerPort": {}, "f:protocol": {},
+    }});
+    let amounts = json!({".": {}, "f:cpu": {}});
+    let container = json!({
+        ".": {}, "f:env": env, "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:ports": ports,
+        "f:resources": {".": {}, "f:limits": amounts, "f:requests": amounts},
+        "f:terminationMessagePath": {}, "f:terminationMessagePolicy": {},
+    });
+    let spec = json!({
+        "f:containers": {"k:{\"name\":\"c\"}": container}, "f:dnsPolicy": {}, "f:enableServiceLinks": {},
+        "f:restartPolicy": {}, "f:schedulerName": {}, "f:securityContext": {}, "f:terminationGracePeriodSeconds": {},
+    });
+    let fields = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}, "f:spec": spec});
+    assert_eq!(owned(&made, "maker"), &fields);
+    // an applied value that takes a default along is given it back, so that nothing has changed
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"},
+        "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [{
+            "name": "c", "image": "i",
+            "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        }]}}},
+    });
+    let path = "/apis/batch/v1/namespaces/team-a/jobs/j?fieldManager=m";
+    for expected in [201, 200] {
+        let (code, answer) = apply(&client, path, &job).await;
+        assert_eq!(code, expected, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn clients_are_named_by_their_user_agent() {
     let sandbox = sandbox();
     let request = http::Request::post(MAPS)

@@ -4,7 +4,7 @@ mod counts;
 mod fill;
 mod make;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::events::{Note, old_event};
 use super::objects::{is_true, items, kind, later, number, owner_uid, set_condition, time};
+use super::quota::Quotas;
 use super::{Action, delete};
 use crate::store::{Store, seconds, text};
 use counts::{Counts, Failures, ranges};
@@ -26,15 +27,51 @@ type Pods<'a> = HashMap<&'a str, Vec<&'a Arc<Value>>>;
 /// Brings pods and status of all unfinished Jobs in line with their spec.
 pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     let open: Vec<&Arc<Value>> = store.list(kind("Job"), None).filter(|job| !is_finished(job)).collect();
-    let mut actions = Vec::new();
+    let mut sync = Sync {
+        store,
+        now,
+        quotas: BTreeMap::new(),
+        actions: Vec::new(),
+    };
     if open.is_empty() {
-        return actions;
+        return sync.actions;
     }
     let pods = pods(store);
     for job in open {
-        reconcile(store, job, owned(&pods, job), now, &mut actions);
+        reconcile(&mut sync, job, owned(&pods, job));
     }
-    actions
+    sync.actions
+}
+
+/// One look at all Jobs, and what comes of it.
+struct Sync<'a> {
+    store: &'a Store,
+    now: Timestamp,
+    /// The quotas of the namespaces in which pods are made, with these counted.
+    quotas: BTreeMap<String, Quotas>,
+    actions: Vec<Action>,
+}
+
+impl Sync<'_> {
+    /// Reports something about a Job.
+    fn report(&mut self, job: &Value, level: &str, reason: &str, message: &str) {
+        let note = Note {
+            reporter: "job-controller",
+            level,
+            reason,
+            message,
+        };
+        self.actions.push(old_event(job, note, self.now));
+    }
+
+    /// Deletes pods.
+    fn remove(&mut self, job: &Value, pods: &[&Value]) {
+        for pod in pods {
+            self.actions.push(delete(kind("Pod"), pod));
+            let message = format!("Deleted pod: {}", text(pod, "/metadata/name"));
+            self.report(job, "Normal", "SuccessfulDelete", &message);
+        }
+    }
 }
 
 /// When a Job next replaces a failed pod or reaches its deadline.
@@ -109,11 +146,11 @@ struct Draft {
     failed: i64,
 }
 
-fn reconcile(store: &Store, job: &Value, pods: &[&Arc<Value>], now: Timestamp, actions: &mut Vec<Action>) {
-    let remembered = remembered(store, job);
+fn reconcile(sync: &mut Sync<'_>, job: &Value, pods: &[&Arc<Value>]) {
+    let remembered = remembered(sync.store, job);
     let counts = Counts::of(job, pods, remembered);
     if let Some(failures) = counts.failures.filter(|failures| remembered != Some(*failures)) {
-        actions.push(Action::Remember(
+        sync.actions.push(Action::Remember(
             text(job, "/metadata/uid"),
             failures.number,
             failures.last,
@@ -135,13 +172,13 @@ fn reconcile(store: &Store, job: &Value, pods: &[&Arc<Value>], now: Timestamp, a
         draft.next["status"] = json!({});
     }
     for pod in &counts.ended {
-        actions.push(Action::Update(kind("Pod"), released(pod)));
+        sync.actions.push(Action::Update(kind("Pod"), released(pod)));
     }
     if job["spec"]["suspend"] != true && job["status"]["startTime"].is_null() {
-        draft.next["status"]["startTime"] = json!(seconds(now));
+        draft.next["status"]["startTime"] = json!(seconds(sync.now));
     }
-    decide(store, job, &counts, &mut draft, now, actions);
-    write(job, &counts, draft, actions);
+    decide(sync, job, &counts, &mut draft);
+    write(job, &counts, draft, &mut sync.actions);
 }
 
 /// A pod that the controller has counted.
@@ -161,35 +198,29 @@ fn released(pod: &Value) -> Value {
     next
 }
 
-fn decide(
-    store: &Store,
-    job: &Value,
-    counts: &Counts<'_>,
-    draft: &mut Draft,
-    now: Timestamp,
-    actions: &mut Vec<Action>,
-) {
+fn decide(sync: &mut Sync<'_>, job: &Value, counts: &Counts<'_>, draft: &mut Draft) {
+    let now = sync.now;
     let limit = number(job, "/spec/backoffLimit").unwrap_or(BACKOFF_LIMIT);
     let on_failure = job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure";
     if draft.failed > limit || (on_failure && counts.restarts > 0 && counts.restarts >= limit) {
         let message = "Job has reached the specified backoff limit";
-        give_up(job, counts, draft, "BackoffLimitExceeded", message, now, actions);
+        give_up(sync, job, counts, draft, "BackoffLimitExceeded", message);
         return;
     }
     if deadline(job).is_some_and(|deadline| deadline <= now) {
         let message = "Job was active longer than specified deadline";
-        give_up(job, counts, draft, "DeadlineExceeded", message, now, actions);
+        give_up(sync, job, counts, draft, "DeadlineExceeded", message);
         return;
     }
     let completions = number(job, "/spec/completions");
     let suspended = job["spec"]["suspend"] == true;
     if suspended {
-        remove(job, &counts.active, now, actions);
+        sync.remove(job, &counts.active);
         (draft.active, draft.ready) = (0, 0);
     } else {
         let open = completions.map_or(1, |wanted| wanted - draft.succeeded);
         if completions.is_some() || draft.succeeded == 0 {
-            draft.active += fill::fill(store, job, counts, open, now, actions);
+            draft.active += fill::fill(sync, job, counts, open);
         }
     }
     let complete = match completions {
@@ -202,7 +233,7 @@ fn decide(
             set_condition(&mut draft.next, condition, "True", "CompletionsReached", message, now);
         }
         draft.next["status"]["completionTime"] = json!(seconds(now));
-        actions.push(old_event(job, note("Normal", "Completed", "Job completed"), now));
+        sync.report(job, "Normal", "Completed", "Job completed");
     } else if suspended {
         if set_condition(
             &mut draft.next,
@@ -212,7 +243,7 @@ fn decide(
             "Job suspended",
             now,
         ) {
-            actions.push(old_event(job, note("Normal", "Suspended", "Job suspended"), now));
+            sync.report(job, "Normal", "Suspended", "Job suspended");
         }
         draft.next["status"]
             .as_object_mut()
@@ -220,27 +251,19 @@ fn decide(
     } else if is_true(job, "Suspended") {
         set_condition(&mut draft.next, "Suspended", "False", "JobResumed", "Job resumed", now);
         draft.next["status"]["startTime"] = json!(seconds(now));
-        actions.push(old_event(job, note("Normal", "Resumed", "Job resumed"), now));
+        sync.report(job, "Normal", "Resumed", "Job resumed");
     }
 }
 
 /// Fails a Job. Pods that still ran are counted as failed.
-fn give_up(
-    job: &Value,
-    counts: &Counts<'_>,
-    draft: &mut Draft,
-    reason: &str,
-    message: &str,
-    now: Timestamp,
-    actions: &mut Vec<Action>,
-) {
-    remove(job, &counts.active, now, actions);
+fn give_up(sync: &mut Sync<'_>, job: &Value, counts: &Counts<'_>, draft: &mut Draft, reason: &str, message: &str) {
+    sync.remove(job, &counts.active);
     draft.failed += draft.active;
     (draft.active, draft.ready) = (0, 0);
     for condition in ["FailureTarget", "Failed"] {
-        set_condition(&mut draft.next, condition, "True", reason, message, now);
+        set_condition(&mut draft.next, condition, "True", reason, message, sync.now);
     }
-    actions.push(old_event(job, note("Warning", reason, message), now));
+    sync.report(job, "Warning", reason, message);
 }
 
 fn write(job: &Value, counts: &Counts<'_>, mut draft: Draft, actions: &mut Vec<Action>) {
@@ -265,22 +288,5 @@ fn write(job: &Value, counts: &Counts<'_>, mut draft: Draft, actions: &mut Vec<A
     next["status"]["uncountedTerminatedPods"] = json!({});
     if draft.next != *job {
         actions.push(Action::UpdateStatus(kind("Job"), draft.next));
-    }
-}
-
-fn remove(job: &Value, pods: &[&Value], now: Timestamp, actions: &mut Vec<Action>) {
-    for pod in pods {
-        actions.push(delete(kind("Pod"), pod));
-        let message = format!("Deleted pod: {}", text(pod, "/metadata/name"));
-        actions.push(old_event(job, note("Normal", "SuccessfulDelete", &message), now));
-    }
-}
-
-fn note<'a>(level: &'a str, reason: &'a str, message: &'a str) -> Note<'a> {
-    Note {
-        reporter: "job-controller",
-        level,
-        reason,
-        message,
     }
 }
