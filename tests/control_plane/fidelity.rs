@@ -20,14 +20,15 @@ pub(crate) fn add(tests: &mut Tests) {
             format!("fidelity::life::{}", case.name),
             u32::from(case.gpus),
             async move |stage| {
-                let found = case.compare(&stage.place(), &sandbox()).await.differences;
+                let sandbox = Place::Sandbox(life::world::sandbox());
+                let found = case.compare(&stage.place(), &sandbox).await.differences;
                 assert!(found.is_empty(), "{}", found.join("\n"));
             },
         );
     }
 }
 
-/// A sandbox with the control plane's nodes and runtimes, and nothing else.
+/// A sandbox with runtimes and nodes, and nothing else.
 fn sandbox() -> Place {
     let start = START.parse().unwrap();
     Place::Sandbox(Sandbox::named("healthy-empty", Clock::manual(start)).unwrap())

@@ -86,6 +86,11 @@ fn object(map: &Map<String, Value>) -> Value {
                 ("name", Some(text)) if generated.is_some_and(|prefix| text.starts_with(prefix)) => {
                     Value::String(format!("{}<random>", generated.unwrap_or_default()))
                 }
+                // cells of tables have ages
+                ("cells", None) => match normal(value) {
+                    Value::Array(cells) => cells.into_iter().map(age).collect(),
+                    other => other,
+                },
                 // a server that checks an object in several places tells what is wrong in each of them
                 ("causes", None) => match normal(value) {
                     Value::Array(mut causes) => {
@@ -100,6 +105,15 @@ fn object(map: &Map<String, Value>) -> Value {
         })
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// An age, as tables write it, as a mark.
+fn age(cell: Value) -> Value {
+    let is_age = |text: &str| {
+        let unit = |c: char| matches!(c, 's' | 'm' | 'h' | 'd' | 'y');
+        text.ends_with(unit) && text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(|c| unit(c) || c.is_ascii_digit())
+    };
+    if cell.as_str().is_some_and(is_age) { mark("<age>") } else { cell }
 }
 
 fn mark(text: &str) -> Value {

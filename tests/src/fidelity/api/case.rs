@@ -53,9 +53,12 @@ pub struct Step {
     /// Only these parts of the body are compared, by JSON pointer.
     #[serde(default)]
     pub only: Vec<String>,
-    /// Lists of objects that are in no order, by JSON pointer: they are compared in the order of their names.
+    /// Lists that are in no order on the real server, by JSON pointer; they are compared sorted.
     #[serde(default)]
     pub sorted: Vec<String>,
+    /// Who manages which fields is compared too.
+    #[serde(default)]
+    pub owners: bool,
     /// Differences that stay.
     #[serde(default)]
     pub allowed: Vec<Allowed>,

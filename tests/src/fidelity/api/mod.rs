@@ -10,7 +10,7 @@ pub use case::{Allowed, Case, Step};
 
 use super::normal::differences;
 use crate::place::Place;
-use run::Run;
+pub(super) use run::{Run, ended, namespace};
 
 /// The files with the cases, by the name that the names of their cases begin with.
 pub const FILES: &[(&str, &str)] = &[
@@ -28,6 +28,10 @@ pub const FILES: &[(&str, &str)] = &[
     ("deletions", include_str!("../../../fidelity/deletions.yaml")),
     ("logs", include_str!("../../../fidelity/logs.yaml")),
     ("reviews", include_str!("../../../fidelity/reviews.yaml")),
+    ("strategic", include_str!("../../../fidelity/strategic.yaml")),
+    ("apply", include_str!("../../../fidelity/apply.yaml")),
+    ("tables", include_str!("../../../fidelity/tables.yaml")),
+    ("expired", include_str!("../../../fidelity/expired.yaml")),
 ];
 
 /// How many differences of one answer are told.
@@ -50,13 +54,23 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
+/// The rows of `FIDELITY.md` under which the cases allow differences.
+///
+/// # Panics
+/// As [`cases`] does.
+#[must_use]
+pub fn rows() -> Vec<String> {
+    let steps = cases().into_iter().flat_map(|case| case.steps);
+    steps.flat_map(|step| step.allowed).map(|allowed| allowed.row).collect()
+}
+
 /// Sends the requests of a case to both clusters. Empty when all answers are the same, or differ only where the case
 /// allows it.
 ///
 /// # Panics
 /// When a cluster does not answer, or never comes to what a step waits for.
 pub async fn compare(case: &Case, real: &Place, sandbox: &Place) -> Vec<String> {
-    let namespace = run::namespace();
+    let namespace = namespace();
     let (mut ours, mut theirs) = (
         Run::begin(sandbox, &namespace).await,
         Run::begin(real, &namespace).await,

@@ -16,7 +16,7 @@ use crate::place::{Place, Reply};
 const HEADERS: [&str; 3] = ["content-type", "retry-after", "warning"];
 
 /// A cluster and what the steps so far have told of it.
-pub(super) struct Run<'a> {
+pub(in crate::fidelity) struct Run<'a> {
     place: &'a Place,
     words: BTreeMap<String, String>,
 }
@@ -28,13 +28,13 @@ const LOOKS: usize = 120;
 const PATIENCE: usize = 400;
 
 /// A new name for a namespace that both clusters use, so that it is the same in all messages.
-pub(super) fn namespace() -> String {
+pub(in crate::fidelity) fn namespace() -> String {
     format!("fidelity-{:010x}", RandomState::new().hash_one(()) >> 24)
 }
 
 impl<'a> Run<'a> {
     /// Makes the namespace and waits until pods can be created in it.
-    pub(super) async fn begin(place: &'a Place, namespace: &str) -> Self {
+    pub(in crate::fidelity) async fn begin(place: &'a Place, namespace: &str) -> Self {
         let core = format!("/api/v1/namespaces/{namespace}");
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         place
@@ -103,20 +103,7 @@ impl<'a> Run<'a> {
 
     /// The answer; nothing when it does not end.
     async fn send(&self, case: &Case, step: &Step) -> Option<Reply> {
-        let request = self.request(case, step);
-        let mut asked = std::pin::pin!(self.place.send(request));
-        for _ in 0..LOOKS {
-            tokio::select! {
-                reply = &mut asked => return Some(reply),
-                () = tokio::time::sleep(LOOK) => {
-                    // streams end by the sandbox's time, which moves only by hand
-                    if let Place::Sandbox(sandbox) = self.place {
-                        sandbox.advance(SignedDuration::from_millis(500));
-                    }
-                }
-            }
-        }
-        None
+        ended(self.place, self.request(case, step)).await
     }
 
     #[allow(clippy::expect_used, reason = "a test's data is part of the test")]
@@ -173,6 +160,23 @@ fn came(reply: &Reply, step: &Step) -> bool {
         .all(|(pointer, wanted)| body.pointer(pointer).unwrap_or(&Value::Null) == wanted)
 }
 
+/// The answer to a request; nothing when it does not end.
+pub(in crate::fidelity) async fn ended(place: &Place, request: Request<Vec<u8>>) -> Option<Reply> {
+    let mut asked = std::pin::pin!(place.send(request));
+    for _ in 0..LOOKS {
+        tokio::select! {
+            reply = &mut asked => return Some(reply),
+            () = tokio::time::sleep(LOOK) => {
+                // streams end by the sandbox's time, which moves only by hand
+                if let Place::Sandbox(sandbox) = place {
+                    sandbox.advance(SignedDuration::from_millis(500));
+                }
+            }
+        }
+    }
+    None
+}
+
 fn compared(reply: &Reply, step: &Step) -> Value {
     let headers: Map<String, Value> = HEADERS
         .iter()
@@ -188,11 +192,17 @@ fn compared(reply: &Reply, step: &Step) -> Value {
 
 /// JSON, or JSON lines as of a watch, or text.
 fn body(reply: &Reply, step: &Step) -> Value {
-    if let Ok(body) = serde_json::from_str::<Value>(&reply.text) {
+    if let Ok(body) = serde_json::from_str::<Value>(&reply.text)
+        && !is_event(&body)
+    {
+        let owners = normal(&body["metadata"]["managedFields"]);
         let mut body = normal(&body);
+        if step.owners {
+            body["owners"] = owners;
+        }
         for pointer in &step.sorted {
             if let Some(Value::Array(items)) = body.pointer_mut(pointer) {
-                items.sort_by_key(|item| item["name"].to_string());
+                items.sort_by_key(|item| (item["name"].to_string(), item.to_string()));
             }
         }
         if step.only.is_empty() {
@@ -206,9 +216,19 @@ fn body(reply: &Reply, step: &Step) -> Value {
     }
     let lines: Result<Vec<Value>, _> = reply.text.lines().map(serde_json::from_str).collect();
     match lines {
-        Ok(lines) if !lines.is_empty() => lines.iter().map(normal).collect(),
+        Ok(lines) => lines.iter().filter(|line| !is_by_chance(line)).map(normal).collect(),
         _ => Value::String(normal_text(&reply.text)),
     }
+}
+
+/// Whether JSON is one line of a watch.
+fn is_event(body: &Value) -> bool {
+    body["type"].is_string() && body["object"].is_object()
+}
+
+/// Bookmarks come at moments of the server's choice; only that at the end of what there was at the beginning is certain.
+fn is_by_chance(event: &Value) -> bool {
+    event["type"] == "BOOKMARK" && event["object"]["metadata"]["annotations"].is_null()
 }
 
 /// RFC 7396, for making bodies.

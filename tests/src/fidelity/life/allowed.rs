@@ -58,6 +58,31 @@ pub const ALLOWED: &[Allowed] = &[
         &["Event Pod ", "unbound immediate PersistentVolumeClaims"],
     ),
     allowed(
+        VOLUMES,
+        "The sandbox binds claims at once.",
+        &["Event Pod ", "bound to non-existent persistentvolume"],
+    ),
+    allowed(
+        CACHES,
+        "JobSet makes a Job again that it has just made.",
+        &["Event JobSet ", ": JobCreationFailed ", "already exists", "real only"],
+    ),
+    allowed(
+        CACHES,
+        "The sandbox has no EndpointSlices that could be gone already.",
+        &["Event Service ", ": FailedToUpdateEndpointSlices ", "real only"],
+    ),
+    allowed(
+        CACHES,
+        "Trainer makes the JobSet again that it has just deleted, because it does not know yet that the job has failed.",
+        &["over: Event ", "-0-0-*", " #2: real only"],
+    ),
+    allowed(
+        CACHES,
+        "As above: the new JobSet had nothing to count yet.",
+        &["over: TrainJob demo: status.jobsStatus: real (absent)"],
+    ),
+    allowed(
         CACHES,
         "Trainer applies a JobSet twice before it has seen it, which those with claims refuse.",
         &[

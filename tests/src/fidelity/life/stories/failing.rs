@@ -119,7 +119,7 @@ async fn fail(stage: &Stage) {
 pub(super) async fn runs_again(stage: &mut Stage) {
     let job = json!({"backoffLimit": 0, "template": pods("Never")});
     stage
-        .runtime(json!({"torch": {}}), job, json!({"ttlSecondsAfterFinished": 8}))
+        .runtime(json!({"torch": {}}), job, json!({"ttlSecondsAfterFinished": 12}))
         .await;
     stage
         .train("demo", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))

@@ -75,7 +75,7 @@ pub(super) async fn slow_start(stage: &mut Stage) {
 
 pub(super) async fn deadline(stage: &mut Stage) {
     let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
-    job["activeDeadlineSeconds"] = json!(8);
+    job["activeDeadlineSeconds"] = json!(15);
     stage.train("demo", job).await;
     stage.ready("demo", "node").await;
     stage.look("running").await;
@@ -86,7 +86,7 @@ pub(super) async fn deadline(stage: &mut Stage) {
 
 pub(super) async fn deadline_suspended(stage: &mut Stage) {
     let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
-    job["activeDeadlineSeconds"] = json!(6);
+    job["activeDeadlineSeconds"] = json!(12);
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
     stage.condition("demo", "Suspended").await;
@@ -103,7 +103,7 @@ pub(super) async fn kept_for_a_while(stage: &mut Stage) {
         .runtime(
             json!({"numNodes": 1, "torch": {}}),
             json!({"template": pods("")}),
-            json!({"ttlSecondsAfterFinished": 8}),
+            json!({"ttlSecondsAfterFinished": 12}),
         )
         .await;
     stage
