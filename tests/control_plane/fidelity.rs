@@ -2,7 +2,7 @@
 
 use kf_mcp_sandbox::{Clock, Sandbox};
 use kf_mcp_tests::START;
-use kf_mcp_tests::fidelity::{api, life};
+use kf_mcp_tests::fidelity::{api, differences, life};
 use kf_mcp_tests::place::Place;
 
 use crate::Tests;
@@ -13,6 +13,11 @@ pub(crate) fn add(tests: &mut Tests) {
         tests.add(format!("fidelity::{}", case.name), 0, async move |stage| {
             let found = api::compare(&case, &stage.place(), &sandbox()).await;
             assert!(found.is_empty(), "{}", found.join("\n"));
+        });
+    }
+    for row in differences::ROWS {
+        tests.add(format!("fidelity::difference::{}", row.title), 0, async move |stage| {
+            (row.show)(&stage.place(), &sandbox()).await;
         });
     }
     for case in life::CASES {

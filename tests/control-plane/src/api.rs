@@ -48,6 +48,8 @@ impl Api {
             .context("use a kubeconfig")?;
         // everything is on loopback, whatever the environment says of proxies
         config.proxy_url = None;
+        // a refusal is an answer, and whoever asked decides
+        config.default_retry = false;
         Ok(Self {
             client: Client::try_from(config).context("make a client")?,
         })

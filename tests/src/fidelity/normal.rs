@@ -111,9 +111,15 @@ fn object(map: &Map<String, Value>) -> Value {
 fn age(cell: Value) -> Value {
     let is_age = |text: &str| {
         let unit = |c: char| matches!(c, 's' | 'm' | 'h' | 'd' | 'y');
-        text.ends_with(unit) && text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(|c| unit(c) || c.is_ascii_digit())
+        text.ends_with(unit)
+            && text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| unit(c) || c.is_ascii_digit())
     };
-    if cell.as_str().is_some_and(is_age) { mark("<age>") } else { cell }
+    if cell.as_str().is_some_and(is_age) {
+        mark("<age>")
+    } else {
+        cell
+    }
 }
 
 fn mark(text: &str) -> Value {

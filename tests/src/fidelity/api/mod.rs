@@ -125,27 +125,4 @@ mod tests {
             assert!(!case.steps.is_empty(), "{} asks nothing", case.name);
         }
     }
-
-    /// TEMPORARY: development against a running control plane.
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "needs a control plane"]
-    async fn compare_all() {
-        let real = crate::fidelity::real_for_development().await;
-        let only = std::env::var("KF_CASES").unwrap_or_default();
-        let mut bad = 0;
-        for case in cases().iter().filter(|case| case.name.contains(&only)) {
-            let start: jiff::Timestamp = crate::START.parse().unwrap();
-            let sandbox =
-                kf_mcp_sandbox::Sandbox::named("healthy-empty", kf_mcp_sandbox::Clock::manual(start)).unwrap();
-            let begun = std::time::Instant::now();
-            let found = compare(case, &real, &Place::Sandbox(sandbox)).await;
-            if found.is_empty() {
-                eprintln!("== {} same {:?}", case.name, begun.elapsed());
-            } else {
-                bad += 1;
-                eprintln!("== {} DIFFERS {:?}\n{}", case.name, begun.elapsed(), found.join("\n"));
-            }
-        }
-        assert_eq!(bad, 0);
-    }
 }

@@ -36,21 +36,7 @@ impl<'a> Run<'a> {
     /// Makes the namespace and waits until pods can be created in it.
     pub(in crate::fidelity) async fn begin(place: &'a Place, namespace: &str) -> Self {
         let core = format!("/api/v1/namespaces/{namespace}");
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        place
-            .ask("POST", "/api/v1/namespaces", "application/json", Some(&body))
-            .await;
-        let account = format!("{core}/serviceaccounts/default");
-        place
-            .until("the namespace's service account", async || {
-                place
-                    .ask("GET", &account, "", None)
-                    .await
-                    .code
-                    .is_success()
-                    .then_some(())
-            })
-            .await;
+        place.make_namespace(namespace).await;
         let words = [
             ("ns", namespace.to_owned()),
             ("core", core),

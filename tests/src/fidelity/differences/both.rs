@@ -43,9 +43,14 @@ impl<'a> Both<'a> {
 
     /// Sends `METHOD path`; `{core}` is the path of the namespace.
     pub(super) async fn ask(&self, ask: &str, body: Option<&Value>) -> Pair {
-        let content = if ask.starts_with("PATCH") { "application/merge-patch+json" } else { "application/json" };
+        let content = if ask.starts_with("PATCH") {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
         let body = body.map(Value::to_string).unwrap_or_default();
-        self.send(ask, &[("content-type", content), ("accept", "application/json")], &body).await
+        self.send(ask, &[("content-type", content), ("accept", "application/json")], &body)
+            .await
     }
 
     /// Sends it with these headers and this body.

@@ -47,14 +47,23 @@ pub const ROWS: &[Row] = &[
     row!("A pod is deleted after its grace period", writes::grace),
     row!("Foreground deletion waits for dependents", writes::foreground),
     row!("A namespace is `Terminating` for a while", writes::namespaces),
-    row!("ConfigMap `kube-root-ca.crt` in every namespace", writes::root_certificate),
+    row!(
+        "ConfigMap `kube-root-ca.crt` in every namespace",
+        writes::root_certificate
+    ),
     row!("`generateName` is random", writes::generated_names),
     row!("Uids are random", writes::uids),
     row!("Answers in YAML and protobuf", reads::yaml),
-    row!("A watch as `PartialObjectMetadataList` ends at once", reads::metadata_lists),
+    row!(
+        "A watch as `PartialObjectMetadataList` ends at once",
+        reads::metadata_lists
+    ),
     row!("Discovery lists all kinds and subresources", reads::discovery),
     row!("OpenAPI describes every field", reads::openapi),
-    row!("A patch's media types in OpenAPI include strategic merge", reads::patch_types),
+    row!(
+        "A patch's media types in OpenAPI include strategic merge",
+        reads::patch_types
+    ),
     row!("`/livez?verbose` lists some forty checks", reads::health),
     row!(
         "`/metrics`, `/`, `pods/exec`, `pods/portforward`, `pods/eviction`, `scale`, `nodes/proxy`",
@@ -70,8 +79,11 @@ pub const ROWS: &[Row] = &[
 #[must_use]
 pub fn titles() -> Vec<&'static str> {
     let text = include_str!("../../../../crates/kf-mcp-sandbox/FIDELITY.md");
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    rows.filter(|first| *first != "Real server" && *first != "Control plane").collect()
+    let rows = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    rows.filter(|first| *first != "Real server" && *first != "Control plane")
+        .collect()
 }
 
 /// Rows of `FIDELITY.md` that nothing shows, and what is shown without a row.
@@ -80,7 +92,12 @@ pub fn unmatched() -> Vec<String> {
     let titles = titles();
     let by_life = life::ALLOWED.iter().map(|allowed| allowed.row.to_owned());
     let by_cases = super::api::rows();
-    let shown: HashSet<String> = ROWS.iter().map(|row| row.title.to_owned()).chain(by_life).chain(by_cases).collect();
+    let shown: HashSet<String> = ROWS
+        .iter()
+        .map(|row| row.title.to_owned())
+        .chain(by_life)
+        .chain(by_cases)
+        .collect();
     let unshown = titles.iter().filter(|title| !shown.contains(**title));
     let untold = shown.iter().filter(|title| !titles.contains(&title.as_str()));
     unshown
@@ -96,19 +113,5 @@ mod tests {
     #[test]
     fn every_row_is_shown_and_everything_shown_has_a_row() {
         assert_eq!(unmatched(), Vec::<String>::new());
-    }
-
-    /// TEMPORARY: development against a running control plane.
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "needs a control plane"]
-    async fn show_all() {
-        let real = crate::fidelity::real_for_development().await;
-        let only = std::env::var("KF_CASES").unwrap_or_default();
-        for row in ROWS.iter().filter(|row| row.title.contains(&only)) {
-            let start: jiff::Timestamp = crate::START.parse().unwrap();
-            let sandbox = kf_mcp_sandbox::Sandbox::named("healthy-empty", kf_mcp_sandbox::Clock::manual(start)).unwrap();
-            eprintln!("== {}", row.title);
-            (row.show)(&real, &Place::Sandbox(sandbox)).await;
-        }
     }
 }

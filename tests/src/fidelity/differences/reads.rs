@@ -7,7 +7,9 @@ use crate::place::Place;
 
 pub(super) async fn yaml(real: &Place, sandbox: &Place) {
     let both = Both::begin(real, sandbox).await;
-    let pair = both.send("GET {core}/configmaps", &[("accept", "application/yaml")], "").await;
+    let pair = both
+        .send("GET {core}/configmaps", &[("accept", "application/yaml")], "")
+        .await;
     assert_eq!(pair.codes(), (200, 406));
     both.end().await;
 }
@@ -27,7 +29,11 @@ pub(super) async fn metadata_lists(real: &Place, sandbox: &Place) {
 pub(super) async fn discovery(real: &Place, sandbox: &Place) {
     let both = Both::begin(real, sandbox).await;
     let (real, sandbox) = both.ask("GET /api/v1", None).await.parts("/resources");
-    let has = |resources: &Value| resources.as_array().is_some_and(|all| all.iter().any(|r| r["name"] == "bindings"));
+    let has = |resources: &Value| {
+        resources
+            .as_array()
+            .is_some_and(|all| all.iter().any(|r| r["name"] == "bindings"))
+    };
     assert_eq!((has(&real), has(&sandbox)), (true, false));
     both.end().await;
 }
@@ -61,7 +67,11 @@ pub(super) async fn health(real: &Place, sandbox: &Place) {
 pub(super) async fn other_paths(real: &Place, sandbox: &Place) {
     let both = Both::begin(real, sandbox).await;
     for path in ["/metrics", "/"] {
-        assert_eq!(both.ask(&format!("GET {path}"), None).await.codes(), (200, 404), "{path}");
+        assert_eq!(
+            both.ask(&format!("GET {path}"), None).await.codes(),
+            (200, 404),
+            "{path}"
+        );
     }
     both.end().await;
 }
@@ -74,7 +84,10 @@ pub(super) async fn logs(real: &Place, sandbox: &Place) {
     });
     both.ask("POST {core}/pods", Some(&pod)).await;
     for place in [real, sandbox] {
-        both.until(place, "{core}/pods/one", |reply| reply.json()["status"]["phase"] == "Running").await;
+        both.until(place, "{core}/pods/one", |reply| {
+            reply.json()["status"]["phase"] == "Running"
+        })
+        .await;
     }
     if let Place::Sandbox(sandbox) = sandbox {
         sandbox.advance(jiff::SignedDuration::from_mins(1));

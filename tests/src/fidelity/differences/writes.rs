@@ -21,8 +21,13 @@ fn map(name: &str) -> Value {
 
 /// The types of the events of a watch.
 fn events(reply: &Reply) -> Vec<String> {
-    let lines = reply.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|event| event["type"].as_str().map(str::to_owned)).collect()
+    let lines = reply
+        .text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|event| event["type"].as_str().map(str::to_owned))
+        .collect()
 }
 
 pub(super) async fn protobuf(real: &Place, sandbox: &Place) {
@@ -73,7 +78,10 @@ pub(super) async fn built_in_kinds(real: &Place, sandbox: &Place) {
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "one"}, "spec": {"ports": [{"port": 99_999}]},
     });
-    assert_eq!(both.ask("POST {core}/services", Some(&service)).await.codes(), (422, 201));
+    assert_eq!(
+        both.ask("POST {core}/services", Some(&service)).await.codes(),
+        (422, 201)
+    );
     both.end().await;
 }
 
@@ -98,7 +106,10 @@ pub(super) async fn pod_changes(real: &Place, sandbox: &Place) {
     let (real, sandbox) = both.ask("PATCH {core}/pods/one", Some(&patch)).await.parts("/message");
     let (real, sandbox) = (real.as_str().unwrap_or_default(), sandbox.as_str().unwrap_or_default());
     // the sentence is the same, and a picture of the difference comes after it
-    assert!(!sandbox.is_empty() && real.starts_with(sandbox) && real != sandbox, "{real}\n{sandbox}");
+    assert!(
+        !sandbox.is_empty() && real.starts_with(sandbox) && real != sandbox,
+        "{real}\n{sandbox}"
+    );
     both.end().await;
 }
 
@@ -116,14 +127,28 @@ pub(super) async fn yaml(real: &Place, sandbox: &Place) {
 async fn end_of(both: &Both<'_>, collection: &str, delete: &str) -> (Vec<String>, Vec<String>) {
     let mut told = Vec::new();
     for place in [both.real, both.sandbox] {
-        let list = both.send_to(place, &format!("GET {collection}"), &[("accept", "application/json")], "").await;
-        let version = list.json()["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        both.send_to(place, &format!("DELETE {collection}/one{delete}"), &[], "").await;
-        both.until(place, &format!("{collection}/one"), |reply| reply.code == 404).await;
+        let list = both
+            .send_to(
+                place,
+                &format!("GET {collection}"),
+                &[("accept", "application/json")],
+                "",
+            )
+            .await;
+        let version = list.json()["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        both.send_to(place, &format!("DELETE {collection}/one{delete}"), &[], "")
+            .await;
+        both.until(place, &format!("{collection}/one"), |reply| reply.code == 404)
+            .await;
         let watch = format!(
             "GET {collection}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Done&resourceVersion={version}"
         );
-        told.push(events(&both.send_to(place, &watch, &[("accept", "application/json")], "").await));
+        told.push(events(
+            &both.send_to(place, &watch, &[("accept", "application/json")], "").await,
+        ));
     }
     let sandbox = told.pop().unwrap_or_default();
     (told.pop().unwrap_or_default(), sandbox)
@@ -133,7 +158,10 @@ pub(super) async fn grace(real: &Place, sandbox: &Place) {
     let both = Both::begin(real, sandbox).await;
     both.ask("POST {core}/pods", Some(&pod())).await;
     for place in [real, sandbox] {
-        both.until(place, "{core}/pods/one", |reply| reply.json()["status"]["phase"] == "Running").await;
+        both.until(place, "{core}/pods/one", |reply| {
+            reply.json()["status"]["phase"] == "Running"
+        })
+        .await;
     }
     let (real, sandbox) = end_of(&both, "{core}/pods", "").await;
     assert!(real.contains(&"MODIFIED".to_owned()), "{real:?}");
@@ -179,7 +207,9 @@ async fn twice(real: &Place, _: &Place, pointer: &str) -> (usize, usize) {
     let mut found = (HashSet::new(), HashSet::new());
     for _ in 0..2 {
         let Ok(start) = crate::START.parse() else { continue };
-        let Ok(sandbox) = Sandbox::named("healthy-empty", Clock::manual(start)) else { continue };
+        let Ok(sandbox) = Sandbox::named("healthy-empty", Clock::manual(start)) else {
+            continue;
+        };
         let sandbox = Place::Sandbox(sandbox);
         let both = Both::begin(real, &sandbox).await;
         let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "one-"}});

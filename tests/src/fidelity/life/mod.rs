@@ -84,6 +84,7 @@ pub fn compare(real: &Moments, sandbox: &Moments) -> Comparison {
 /// A namespace that no other run has.
 fn namespace(case: &str) -> String {
     let now = jiff::Timestamp::now().as_microsecond();
-    let short: String = case.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+    let letters = case.chars().filter(char::is_ascii_alphanumeric).take(12);
+    let short = letters.collect::<String>().to_lowercase();
     format!("life-{short}-{:x}", now & 0xff_ffff_ffff)
 }

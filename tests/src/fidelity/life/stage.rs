@@ -30,21 +30,7 @@ impl Stage {
             moments: Vec::new(),
             mixed: false,
         };
-        let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        stage.good("POST", "/api/v1/namespaces", &made).await;
-        let account = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
-        stage
-            .place
-            .until("the default service account", async || {
-                stage
-                    .place
-                    .ask("GET", &account, "", None)
-                    .await
-                    .code
-                    .is_success()
-                    .then_some(())
-            })
-            .await;
+        stage.place.make_namespace(namespace).await;
         stage
     }
 
