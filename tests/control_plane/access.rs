@@ -54,8 +54,8 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
         ],
         "get_training_events" => vec![(json!({"name": "walk"}), Good), (gone, Code("not_found"))],
         "run_container_training" => {
-            let job = json!({"name": "probe", "image": "example.com/train:1"});
-            let confirmed = json!({"name": "probe", "image": "example.com/train:1", "confirmed": true});
+            let job = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0});
+            let confirmed = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0, "confirmed": true});
             let lost = json!({"name": "probe2", "image": "example.com/train:1", "runtime": "nope"});
             vec![
                 (job, Good),
@@ -65,6 +65,26 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
                 (lost, Code("not_found")),
             ]
         }
+        "update_training_job" => {
+            let told = |name: &str, action: &str| json!({"name": name, "action": action});
+            let confirmed = |name: &str, action: &str| json!({"name": name, "action": action, "confirmed": true});
+            vec![
+                (told("spare", "suspend"), Good),
+                (confirmed("spare", "suspend"), Good),
+                (confirmed("spare", "suspend"), Good),
+                (confirmed("spare", "resume"), Good),
+                // on a runtime of its namespace
+                (told("housed", "suspend"), Good),
+                (told("nobody", "suspend"), Code("not_found")),
+            ]
+        }
+        // one that runs is watched; one that is stuck is looked into
+        "wait_for_training" => vec![
+            (json!({"name": "walk", "target_statuses": "Running"}), Good),
+            (json!({"name": "walk", "timeout_seconds": 1}), Good),
+            (json!({"name": "stuck"}), Good),
+            (gone, Code("not_found")),
+        ],
         "delete_training_job" => vec![
             (json!({"name": "spare"}), Good),
             (json!({"name": "spare", "confirmed": true}), Good),
@@ -201,7 +221,17 @@ async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> String {
     };
     world.good("run_container_training", submit("walk", 0)).await;
     world.good("run_container_training", submit("spare", 0)).await;
-    if spec.name == "get_training_logs" {
+    if spec.name == "update_training_job" {
+        let path = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed";
+        let mut runtime = stage.api.get(path).await.unwrap();
+        runtime["kind"] = json!("TrainingRuntime");
+        runtime["metadata"] = json!({"name": "own", "labels": runtime["metadata"]["labels"]});
+        world.create("trainingruntimes.trainer.kubeflow.org", &runtime).await;
+        let mut housed = submit("housed", 0);
+        housed["runtime"] = json!("own");
+        world.good("run_container_training", housed).await;
+    }
+    if matches!(spec.name, "get_training_logs" | "wait_for_training") {
         world.good("run_container_training", submit("stuck", 64)).await;
         world
             .job("stuck", "the reason", |told| told["reason"] == "Unschedulable")
