@@ -55,7 +55,8 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
         "get_training_events" => vec![(json!({"name": "walk"}), Good), (gone, Code("not_found"))],
         "run_container_training" => {
             let job = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0});
-            let confirmed = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0, "confirmed": true});
+            let confirmed =
+                json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0, "confirmed": true});
             let lost = json!({"name": "probe2", "image": "example.com/train:1", "runtime": "nope"});
             vec![
                 (job, Good),

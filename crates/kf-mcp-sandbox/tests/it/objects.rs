@@ -178,7 +178,10 @@ async fn a_deletion_takes_what_is_owned_unless_it_is_orphaned() {
         };
         // an orphaning deletion is answered with the object, which something else has to let go of first
         let answered = api(&client, "TrainingRuntime").delete("a", &params).await.unwrap();
-        let answered = answered.either(|object| object.metadata.uid.unwrap(), |status| status.details.unwrap().uid);
+        let answered = answered.either(
+            |object| object.metadata.uid.unwrap(),
+            |status| status.details.unwrap().uid,
+        );
         assert_eq!(answered, owner.metadata.uid.unwrap());
         let maps = api(&client, "ConfigMap")
             .list(&ListParams::default())
