@@ -25,7 +25,7 @@ pub(in crate::fidelity) struct Run<'a> {
 const LOOK: Duration = Duration::from_millis(50);
 const LOOKS: usize = 120;
 /// How many times a request is sent again that waits for something. What never comes shows as a difference.
-const PATIENCE: usize = 400;
+const PATIENCE: usize = 900;
 
 /// A new name for a namespace that both clusters use, so that it is the same in all messages.
 pub(in crate::fidelity) fn namespace() -> String {

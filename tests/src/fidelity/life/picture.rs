@@ -147,6 +147,9 @@ pub(super) fn tidy(kind: &str, mut object: Value, uids: &HashMap<String, String>
         "Pod" => pod(&mut object),
         _ => {}
     }
+    if matches!(kind, "JobSet" | "Job" | "Pod") {
+        sort_variables(&mut object);
+    }
     strings(&mut object, &|text| {
         let text = UID.replace_all(text, |found: &Captures<'_>| {
             uids.get(&found[0]).cloned().unwrap_or_else(|| "<uid>".to_owned())
@@ -159,6 +162,24 @@ pub(super) fn tidy(kind: &str, mut object: Value, uids: &HashMap<String, String>
         ADDRESS.replace(&plain(&text), "<address>").into_owned()
     });
     object
+}
+
+/// Variables in the order of their names: Trainer's plugins take their turns in an order that is chance in each process.
+fn sort_variables(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value.as_array_mut() {
+                    Some(variables) if key == "env" => {
+                        variables.sort_by_cached_key(|variable| variable["name"].to_string());
+                    }
+                    _ => sort_variables(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(sort_variables),
+        _ => {}
+    }
 }
 
 /// Whether an event tells of something that is tried again and again, so that how often it is there is up to chance.
