@@ -66,6 +66,30 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
                 (lost, Code("not_found")),
             ]
         }
+        "run_custom_training" => {
+            let script = |name: &str, runtime: &str, confirmed: bool| json!({"name": name, "script": "x = 1", "runtime": runtime, "gpu_per_node": 0, "confirmed": confirmed});
+            vec![
+                (script("script", "torch-distributed", false), Good),
+                (script("script", "torch-distributed", true), Good),
+                // the same name again: the existing job is read to tell whose it is
+                (script("script", "torch-distributed", true), Code("already_exists")),
+                (script("script2", "nope", false), Code("not_found")),
+            ]
+        }
+        "fine_tune" => {
+            let chosen = json!({"name": "tuned", "model": "Qwen/Qwen2.5-1.5B", "dataset": "tatsu-lab/alpaca"});
+            let named = |name: &str, runtime: &str, confirmed: bool| {
+                json!({"name": name, "model": "Qwen/Qwen2.5-1.5B", "dataset": "tatsu-lab/alpaca", "runtime": runtime,
+                    "confirmed": confirmed})
+            };
+            vec![
+                (chosen, Good),
+                (named("tuned", "torchtune-qwen2.5-1.5b", true), Good),
+                // the same name again: the existing job is read to tell whose it is
+                (named("tuned", "torchtune-qwen2.5-1.5b", true), Code("already_exists")),
+                (named("tuned2", "nope", false), Code("not_found")),
+            ]
+        }
         "update_training_job" => {
             let told = |name: &str, action: &str| json!({"name": name, "action": action});
             let confirmed = |name: &str, action: &str| json!({"name": name, "action": action, "confirmed": true});
@@ -91,6 +115,43 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
             (json!({"name": "spare", "confirmed": true}), Good),
             (gone, Code("not_found")),
         ],
+        "inspect_crd" => vec![
+            (json!({}), Good),
+            (json!({"name": "TrainJob", "path": "spec.trainer"}), Good),
+            (json!({"name": "widgets.example.com"}), Code("not_found")),
+        ],
+        "inspect_controller" => vec![
+            (json!({"namespace": HERE}), Good),
+            (json!({"namespace": HERE, "view": "events"}), Good),
+            (json!({"view": "deployment"}), Good),
+        ],
+        "create_runtime" => runtimes(&[
+            (json!({"spec": runtime()["spec"]}), Good),
+            (json!({"spec": runtime()["spec"], "confirmed": true}), Good),
+            (
+                json!({"spec": runtime()["spec"], "confirmed": true}),
+                Code("already_exists"),
+            ),
+        ]),
+        // everybody may read the cluster's runtimes, so what is refused to nobody's user is the trial of a change
+        "patch_runtime" => {
+            let shipped = json!({"name": "torch-distributed", "patch": {"mlPolicy": {"numNodes": 2}}});
+            let mut calls = vec![(shipped, Good)];
+            calls.extend(runtimes(&[
+                (json!({"patch": {"mlPolicy": {"numNodes": 2}}}), Good),
+                (json!({"patch": {"mlPolicy": {"numNodes": 2}}, "confirmed": true}), Good),
+            ]));
+            calls
+        }
+        "delete_runtime" => {
+            let mut calls = vec![(json!({"name": "torch-distributed"}), Good)];
+            calls.extend(runtimes(&[
+                (json!({}), Good),
+                (json!({"confirmed": true}), Good),
+                (json!({}), Code("not_found")),
+            ]));
+            calls
+        }
         "list_optimization_jobs" => vec![(json!({}), Good), (json!({"namespace": "*"}), Good)],
         "get_optimization_job" | "get_best_hyperparameters" => {
             vec![(json!({"name": experiment}), Good), (gone, Code("not_found"))]
@@ -100,6 +161,37 @@ fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
         "get_model" | "list_model_versions" => vec![(json!({"name": "bert"}), Code("unreachable"))],
         other => panic!("{other} has no calls here: say what it does on a real cluster"),
     }
+}
+
+/// Stands for the namespace of the visit in the arguments of calls.
+const HERE: &str = "$HERE";
+
+/// Calls about a runtime of the cluster, and then the same about one of the namespace.
+fn runtimes(calls: &[(Value, Expect)]) -> Vec<(Value, Expect)> {
+    let cluster = calls.iter().cloned().map(|(mut arguments, expected)| {
+        arguments["name"] = json!(format!("for-{HERE}"));
+        (arguments, expected)
+    });
+    let own = calls.iter().cloned().map(|(mut arguments, expected)| {
+        arguments["name"] = json!("own");
+        arguments["namespace"] = json!(HERE);
+        (arguments, expected)
+    });
+    cluster.chain(own).collect()
+}
+
+/// A runtime without a name.
+fn runtime() -> Value {
+    let part = json!({"name": "node", "template": {
+        "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+        "spec": {"template": {"spec": {"containers": [{"name": "node", "image": "example.com/train:1"}]}}}}});
+    json!({"apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "spec": {"mlPolicy": {"torch": {}}, "template": {"spec": {"replicatedJobs": [part]}}}})
+}
+
+/// Arguments for a namespace.
+fn placed(arguments: &Value, namespace: &str) -> Value {
+    serde_json::from_str(&arguments.to_string().replace(HERE, namespace)).unwrap()
 }
 
 /// Adds a test for each tool, and one for the number of requests.
@@ -161,7 +253,8 @@ impl Visit {
         let mut made = Vec::new();
         for (arguments, expected) in calls(self.spec.name, &self.experiment) {
             let mark = stage.audit().mark();
-            let answer = self.world.call(self.spec.name, arguments.clone()).await;
+            let placed = placed(&arguments, &self.world.namespace);
+            let answer = self.world.call(self.spec.name, placed).await;
             let (tool, text) = (self.spec.name, &answer.text);
             match expected {
                 Good => assert!(!answer.is_error, "{tool} {arguments}: {text}"),
@@ -169,6 +262,12 @@ impl Visit {
             }
             made.push((arguments, answer, stage.audit().since(mark, &self.user).unwrap()));
         }
+        // what is not in the namespace does not go with it
+        let path = format!(
+            "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/for-{}",
+            self.world.namespace
+        );
+        stage.api.delete(&path).await.ok();
         made
     }
 
@@ -240,6 +339,37 @@ async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> String {
     }
     world.running("walk", 1).await;
     world.status("walk", "Running").await;
+    match spec.name {
+        "patch_runtime" | "delete_runtime" => {
+            for (kind, name) in [
+                ("TrainingRuntime", "own".to_owned()),
+                ("ClusterTrainingRuntime", format!("for-{}", world.namespace)),
+            ] {
+                let mut runtime = runtime();
+                runtime["kind"] = json!(kind);
+                runtime["metadata"] = json!({"name": name});
+                world
+                    .create(&format!("{}s.trainer.kubeflow.org", kind.to_lowercase()), &runtime)
+                    .await;
+            }
+        }
+        "inspect_controller" => {
+            let labels = json!({"app.kubernetes.io/name": "trainer", "app.kubernetes.io/component": "manager"});
+            let container = json!({"name": "manager", "image": "example.com/manager:1",
+                "env": [{"name": "SIM_RUN", "value": "10h"}, {"name": "SIM_LOG", "value": "works"}]});
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "manager-0", "labels": labels},
+                "spec": {"containers": [container]}});
+            world.create("pods", &pod).await;
+            world
+                .place
+                .until("the controller's pod", async || {
+                    let pod = world.object("pods", "manager-0").await?;
+                    (pod["status"]["phase"] == "Running").then_some(())
+                })
+                .await;
+        }
+        _ => {}
+    }
     experiment
 }
 
@@ -280,7 +410,7 @@ async fn without_rights(stage: &Arc<Stage>, spec: ToolSpec) -> BTreeSet<String> 
     let user = stage.unique("nobody");
     world.server = as_user(&stage.user(&user, &world.namespace), &world.namespace, Map::new());
     let (arguments, _) = calls(spec.name, "bert-lr-search").swap_remove(0);
-    let answer = world.call(spec.name, arguments).await;
+    let answer = world.call(spec.name, placed(&arguments, &world.namespace)).await;
     let text = &answer.text;
     let required = spec.access.iter().find(|access| access.need == Need::Required);
     let error = &answer.structured["error"];

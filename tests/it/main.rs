@@ -4,10 +4,14 @@
 
 mod access;
 mod catalogue;
+mod custom;
 mod faults;
+mod fine_tuning;
 mod hub;
 mod journeys;
 mod optimizer;
+mod pausing;
+mod platform;
 mod registry_of_tools;
 mod sizing;
 mod trainer;

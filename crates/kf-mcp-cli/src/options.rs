@@ -59,6 +59,9 @@ pub(crate) struct Common {
     /// Namespace of calls that name none [default: the context's, else default].
     #[arg(long, value_name = "NS")]
     pub(crate) namespace: Option<String>,
+    /// Let tools take tokens in clear text, which all who may read a job then read; otherwise only Secrets by name.
+    #[arg(long)]
+    pub(crate) allow_clear_text_secrets: bool,
     /// Configuration file (YAML).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -82,6 +85,10 @@ impl Common {
             ("kubeconfig", self.kubeconfig.as_ref().map(path)),
             ("context", self.context.as_ref().map(|v| json!(v))),
             ("namespace", self.namespace.as_ref().map(|v| json!(v))),
+            (
+                "allow_clear_text_secrets",
+                self.allow_clear_text_secrets.then_some(json!(true)),
+            ),
             ("log_level", self.log_level.as_ref().map(|v| json!(v))),
             ("log_format", self.log_format.as_ref().map(|v| json!(v))),
         ];

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, ToolError};
 use crate::names::nearest;
-use crate::text;
+use crate::{redact, text};
 
 /// The largest arguments that are looked at: scripts and manifests fit, nonsense does not.
 pub const MAX_BYTES: usize = 2 << 20;
@@ -121,7 +121,7 @@ fn check(field: &str, schema: &Map<String, Value>, value: Value, problems: &mut 
         Err(value) => {
             problems.push(Problem {
                 field: field.into(),
-                why: format!("must be {}, not {}", a(kind), shown(&value)),
+                why: format!("must be {}, not {}", a(kind), shown(field, &value)),
             });
             return value;
         }
@@ -141,7 +141,7 @@ fn check(field: &str, schema: &Map<String, Value>, value: Value, problems: &mut 
         wrong(format!(
             "must be one of {}, not {}{hint}",
             names.join(", "),
-            shown(&value)
+            shown(field, &value)
         ));
     }
     let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
@@ -162,7 +162,7 @@ fn check(field: &str, schema: &Map<String, Value>, value: Value, problems: &mut 
         } else if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
             && !matches(pattern, string)
         {
-            wrong(format!("is {}, which does not match {pattern}", shown(&value)));
+            wrong(format!("is {}, which does not match {pattern}", shown(field, &value)));
         }
     }
     match value {
@@ -241,8 +241,10 @@ fn a(kind: &str) -> &str {
     }
 }
 
-fn shown(value: &Value) -> String {
+/// A wrong value, so that the caller knows it again; never one that may be a secret.
+fn shown(field: &str, value: &Value) -> String {
     match value {
+        _ if redact::is_secret_name(field) => "what was given".to_owned(),
         Value::String(s) => format!("`{}`", text::bounded(&text::clean(s), 80)),
         other => text::bounded(&other.to_string(), 80),
     }
@@ -296,6 +298,18 @@ mod tests {
         prepare("list_training_jobs", &schema(), given)
             .map(Value::Object)
             .map_err(|e| e.answered)
+    }
+
+    #[test]
+    fn a_wrong_value_that_may_be_a_secret_is_not_repeated() {
+        let schema = json!({"type": "object", "properties": {
+            "hf_token": {"type": "string"},
+            "env": {"type": "object", "additionalProperties": {"type": "string"}},
+        }});
+        let given = json!({"hf_token": ["hunter2"], "env": {"DB_PASSWORD": {"a": "hunter2"}}});
+        let error = prepare("t", schema.as_object().unwrap(), given.as_object().unwrap().clone()).unwrap_err();
+        assert!(error.answered.contains("`hf_token` must be text"), "{}", error.answered);
+        assert!(!error.answered.contains("hunter2"), "{}", error.answered);
     }
 
     #[test]

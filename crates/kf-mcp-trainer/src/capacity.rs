@@ -173,6 +173,19 @@ impl Load {
     }
 }
 
+/// The accelerators that pods hold which have a node, by resource.
+pub(crate) fn devices(pods: impl Iterator<Item = PodLoad>) -> BTreeMap<String, i64> {
+    let mut held = Amounts::new();
+    for pod in pods.filter(|pod| !pod.spec.node_name.is_empty()) {
+        add(&mut held, &pod.requests());
+    }
+    held.into_iter()
+        .filter(|(resource, _)| is_accelerator(resource))
+        .map(|(resource, amount)| (resource, amount.whole()))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
 /// One kind of accelerator.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Accelerator {

@@ -1,16 +1,18 @@
 //! Kubeflow Trainer: plan, submit, watch and end training jobs.
 //!
 //! The way of a job through the tools: `check_compatibility` and `get_cluster_resources` (planning), `list_runtimes` and
-//! `get_runtime` (what to run on), `run_container_training` (submit), `get_training_job`, `get_training_logs` and
-//! `get_training_events` (watch), `delete_training_job` (end).
+//! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_logs` and
+//! `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `delete_training_job` (end).
 
-use kf_mcp_core::ClientModule;
+use kf_mcp_core::{ClientModule, Setting};
 
 mod capacity;
 mod compatibility;
-mod container;
+mod crd;
 mod devices;
+mod differences;
 mod events;
+mod finetune;
 mod follow;
 mod loglines;
 mod manifest;
@@ -18,10 +20,16 @@ mod pods;
 mod quantity;
 mod reason;
 mod refusal;
+mod runtime_object;
 mod runtimes;
+mod script;
+mod settings;
 mod sizing;
 mod steps;
+mod submit;
+mod suspension;
 pub mod tools;
+mod waiting;
 
 /// The module for `--clients trainer`.
 pub static MODULE: Trainer = Trainer;
@@ -41,7 +49,12 @@ impl ClientModule for Trainer {
         module_path!()
     }
     fn instructions(&self) -> &'static str {
-        "check_compatibility and list_runtimes first; submit with run_container_training; follow with get_training_job, \
-         get_training_logs and get_training_events. A job that does not run says why in its reason."
+        "check_compatibility and list_runtimes first; estimate_resources says what a model needs. Submit with fine_tune (a \
+         model, a dataset), run_custom_training (a Python script) or run_container_training (an image); follow with \
+         wait_for_training, get_training_job, get_training_logs and get_training_events; pause and resume with \
+         update_training_job. A job that does not run says why in its reason."
+    }
+    fn settings(&self) -> &'static [Setting] {
+        settings::SETTINGS
     }
 }

@@ -3,6 +3,8 @@
 use kf_mcp_core::{redact, text};
 use serde_json::Value;
 
+use crate::script;
+
 /// Annotations that repeat the whole object.
 const COPIES: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
 
@@ -34,6 +36,7 @@ fn hide(value: &mut Value) {
             }
         }
         Value::Array(items) => {
+            script::shorten(items);
             hide_following(items);
             items.iter_mut().for_each(hide);
         }

@@ -47,8 +47,8 @@ pub struct PodOptions {
 }
 
 impl PodOptions {
-    /// The pod part of a runtime patch, none when nothing is asked for.
-    fn pod_spec(&self) -> Option<Value> {
+    /// The pod part of a runtime patch, none when nothing is asked for. The mounts are those of one container.
+    fn pod_spec(&self, container: &str) -> Option<Value> {
         let mut spec = Map::new();
         let mut put = |name: &str, value: Value| {
             let empty = match &value {
@@ -69,14 +69,71 @@ impl PodOptions {
         if !self.volume_mounts.is_empty() {
             put(
                 "containers",
-                json!([{"name": "node", "volumeMounts": self.volume_mounts}]),
+                json!([{"name": container, "volumeMounts": self.volume_mounts}]),
             );
         }
         (!spec.is_empty()).then_some(Value::Object(spec))
     }
 }
 
-/// A job that runs a container of the user's on the nodes of a runtime.
+/// A part of a runtime whose pods get the pod options, and the container of theirs that gets the mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchedPart {
+    /// The part, `node` for example.
+    pub name: String,
+    /// The container.
+    pub container: String,
+}
+
+impl PatchedPart {
+    /// A part that trains: its container is called `node`, also where the part is not.
+    pub fn trains(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            container: "node".to_owned(),
+        }
+    }
+
+    /// Whether it is a part that trains.
+    fn is_training(&self) -> bool {
+        self.container == "node"
+    }
+
+    /// A part that fetches a dataset or model: its container has its name.
+    pub fn fetches(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            container: name.to_owned(),
+        }
+    }
+}
+
+/// A claim of the namespace that the training container mounts to read from, and no other container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMount {
+    /// The claim.
+    pub claim: String,
+    /// The part of it, empty for all.
+    pub sub_path: String,
+    /// Where it is mounted.
+    pub at: String,
+}
+
+impl ClaimMount {
+    /// Adds the volume and the mount. The volume is called after where it is mounted.
+    fn add_to(&self, pods: &mut PodOptions) {
+        let name = format!("claim-{}", self.at.rsplit('/').next().unwrap_or_default());
+        let mut mount = json!({"name": name, "mountPath": self.at, "readOnly": true});
+        if !self.sub_path.is_empty() {
+            mount["subPath"] = json!(self.sub_path);
+        }
+        let volume = json!({"name": name, "persistentVolumeClaim": {"claimName": self.claim, "readOnly": true}});
+        pods.volumes.extend(volume.as_object().cloned());
+        pods.volume_mounts.extend(mount.as_object().cloned());
+    }
+}
+
+/// A job that runs a program on the nodes of a runtime.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submission {
     /// Its name.
@@ -85,9 +142,9 @@ pub struct Submission {
     pub namespace: String,
     /// Its runtime.
     pub runtime: RuntimeRef,
-    /// The image.
-    pub image: String,
-    /// The command, empty for the image's own.
+    /// The image, none for the runtime's.
+    pub image: Option<String>,
+    /// The command, empty for the runtime's or the image's own.
     pub command: Vec<String>,
     /// The arguments.
     pub args: Vec<String>,
@@ -99,10 +156,14 @@ pub struct Submission {
     pub resources: BTreeMap<String, String>,
     /// Processes on each node, where Trainer shall not derive them.
     pub num_proc_per_node: Option<u32>,
+    /// `spec.initializer`: what is fetched before the training.
+    pub initializer: Option<Value>,
     /// What the pods get.
     pub pods: PodOptions,
+    /// Claims that the training containers read from.
+    pub claims: Vec<ClaimMount>,
     /// The parts of the runtime whose pods get it.
-    pub parts: Vec<String>,
+    pub parts: Vec<PatchedPart>,
     /// Labels of the job. They do not reach its pods.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the job.
@@ -116,7 +177,10 @@ pub struct Submission {
 impl Submission {
     /// The body for the API server. Quantities are texts, as Kubernetes writes them.
     pub fn body(&self) -> Value {
-        let mut trainer = json!({"image": self.image, "numNodes": self.num_nodes});
+        let mut trainer = json!({"numNodes": self.num_nodes});
+        if let Some(image) = &self.image {
+            trainer["image"] = json!(image);
+        }
         if !self.command.is_empty() {
             trainer["command"] = json!(self.command);
         }
@@ -136,12 +200,19 @@ impl Submission {
             "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": self.runtime.scope.kind(), "name": self.runtime.name},
             "trainer": trainer,
         });
-        if let Some(pod) = self.pods.pod_spec() {
-            let parts: Vec<Value> = self
-                .parts
-                .iter()
-                .map(|part| json!({"name": part, "template": {"spec": {"template": {"spec": pod}}}}))
-                .collect();
+        if let Some(initializer) = &self.initializer {
+            spec["initializer"] = initializer.clone();
+        }
+        let mut training = self.pods.clone();
+        self.claims.iter().for_each(|claim| claim.add_to(&mut training));
+        let options = |part: &PatchedPart| if part.is_training() { &training } else { &self.pods };
+        let parts: Vec<Value> = self
+            .parts
+            .iter()
+            .filter_map(|part| Some((&part.name, options(part).pod_spec(&part.container)?)))
+            .map(|(name, pod)| json!({"name": name, "template": {"spec": {"template": {"spec": pod}}}}))
+            .collect();
+        if !parts.is_empty() {
             spec["runtimePatches"] = json!([{
                 "manager": PATCH_MANAGER,
                 "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": parts}}},

@@ -15,10 +15,11 @@ mod resources;
 mod runtime;
 mod status;
 mod syntax;
+pub mod torchtune;
 
 pub use build::{
-    CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PATCH_MANAGER, PLAN_ANNOTATION, PodOptions, RuntimeRef,
-    Submission,
+    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PATCH_MANAGER, PLAN_ANNOTATION, PatchedPart,
+    PodOptions, RuntimeRef, Submission,
 };
 pub use job::{
     Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Resources, RuntimeRefSpec, TrainJob,

@@ -101,6 +101,9 @@ pub struct Runtime {
     pub replicated_jobs: Vec<ReplicatedJob>,
     /// Names of the volumes that each job gets for itself and loses when it is deleted.
     pub claims: Vec<String>,
+    /// Whether some of these volumes do not say what becomes of them when the job is deleted. JobSet fills that in where
+    /// Trainer cannot see it, and from then on Trainer can neither pause nor resume the job.
+    pub claims_block_suspension: bool,
 }
 
 /// One part of the jobs on a runtime.
@@ -180,6 +183,8 @@ impl Runtime {
                 .map(|template| text(template, "/metadata/name").to_owned())
                 .filter(|name| !name.is_empty())
                 .collect(),
+            claims_block_suspension: items(value, "/spec/template/spec/volumeClaimPolicies")
+                .any(|policy| text(policy, "/retentionPolicy/whenDeleted").is_empty()),
         }
     }
 
@@ -300,6 +305,18 @@ mod tests {
             assert_eq!((runtime.policy, runtime.num_nodes), (Policy::Plain, 1));
             assert!(runtime.note().is_some());
         }
+    }
+
+    #[test]
+    fn claims_that_do_not_say_what_becomes_of_them_block_a_suspension() {
+        let blocks = |policies: serde_json::Value| {
+            let runtime = json!({"spec": {"template": {"spec": {"volumeClaimPolicies": policies}}}});
+            Runtime::from_value(&runtime, RuntimeScope::Cluster).claims_block_suspension
+        };
+        assert!(!blocks(json!([])));
+        assert!(blocks(json!([{"templates": []}])));
+        assert!(blocks(json!([{"retentionPolicy": {}}])));
+        assert!(!blocks(json!([{"retentionPolicy": {"whenDeleted": "Delete"}}])));
     }
 
     #[test]

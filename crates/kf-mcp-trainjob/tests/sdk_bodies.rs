@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_trainjob::{PodOptions, RuntimeRef, RuntimeScope, Submission, node_resources, same_quantity};
+use kf_mcp_trainjob::{PatchedPart, PodOptions, RuntimeRef, RuntimeScope, Submission, node_resources, same_quantity};
 use serde_json::{Map, Value, json};
 
 fn cases() -> Vec<Value> {
@@ -18,7 +18,7 @@ fn submission(name: &str, image: &str, resources: BTreeMap<String, String>) -> S
             name: "torch-distributed".into(),
             scope: RuntimeScope::Cluster,
         },
-        image: image.into(),
+        image: Some(image.into()),
         command: Vec::new(),
         args: Vec::new(),
         env: Vec::new(),
@@ -26,7 +26,9 @@ fn submission(name: &str, image: &str, resources: BTreeMap<String, String>) -> S
         resources,
         num_proc_per_node: None,
         pods: PodOptions::default(),
-        parts: vec!["node".into()],
+        initializer: None,
+        claims: Vec::new(),
+        parts: vec![PatchedPart::trains("node")],
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         active_deadline_seconds: None,
@@ -90,7 +92,7 @@ fn what_the_sdk_refuses_is_refused() {
 fn quantities_are_texts_and_pod_options_one_patch() {
     let one = |value: Value| value.as_object().cloned().unwrap();
     let mut job = submission("a", "i", node_resources(&one(json!({"gpu": 2}))).unwrap());
-    job.parts = vec!["node".into(), "launcher".into()];
+    job.parts = ["node", "launcher"].map(PatchedPart::trains).into();
     job.suspend = true;
     job.num_proc_per_node = Some(4);
     job.active_deadline_seconds = Some(60);

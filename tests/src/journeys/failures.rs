@@ -8,7 +8,7 @@ use crate::World;
 const TRAIN_JOBS: &str = "trainjobs.trainer.kubeflow.org";
 
 /// A runtime whose pods are not restarted, so that what failed stays to be looked at.
-async fn brittle(world: &World) {
+pub(super) async fn brittle(world: &World) {
     let template = json!({"spec": {"template": {"spec": {
         "backoffLimit": 0,
         "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "node", "image": "example.com/none:1"}]}},

@@ -1,13 +1,21 @@
 //! Whole journeys, from a plan to a finished, failed or deleted job. Each runs word for word on the sandbox and on a real
 //! control plane: what it needs to know of the cluster it asks [`World`](crate::World).
 
+mod custom;
 mod failures;
+mod fine_tune;
 mod limits;
 mod lives;
+mod pausing;
+mod platform;
 
+pub use custom::*;
 pub use failures::*;
+pub use fine_tune::*;
 pub use limits::*;
 pub use lives::*;
+pub use pausing::*;
+pub use platform::*;
 
 use serde_json::{Value, json};
 
@@ -32,6 +40,23 @@ macro_rules! journeys {
             names_are_refused_before_they_are_too_long_for_the_pods: 0,
             a_quota_that_refuses_pods_is_the_reason: 0,
             a_suspended_job_whose_runtime_is_gone_cannot_be_resumed: 0,
+            a_runtime_of_a_namespace_comes_changes_and_goes: 0,
+            a_runtime_of_the_cluster_comes_changes_and_goes: 0,
+            a_runtime_that_cannot_work_is_refused: 0,
+            a_kind_tells_its_versions_and_a_part_of_its_schema: 0,
+            a_controller_is_found_by_its_labels: 0,
+            a_job_is_suspended_resumed_and_waited_for: 1,
+            a_wait_for_what_no_node_can_hold_ends_early_with_the_reason: 0,
+            a_wait_for_what_a_quota_refuses_ends_early_with_the_reason: 0,
+            a_torchtune_job_that_cannot_be_paused_is_not_said_to_be: 2,
+            a_job_whose_runtime_is_gone_is_told_what_still_works: 0,
+            a_script_reaches_the_pods_byte_for_byte: 0,
+            a_script_on_an_mpi_runtime_is_handed_on_by_mpirun: 0,
+            what_is_no_python_is_refused_before_it_is_sent: 0,
+            a_model_is_fine_tuned_on_a_dataset_with_lora: 2,
+            what_torchtune_cannot_do_is_refused_before_it_is_sent: 0,
+            the_rules_of_fine_tuning_are_those_of_the_webhook: 0,
+            a_dataset_on_a_claim_is_mounted_where_it_is_read: 1,
         }
     };
 }

@@ -137,7 +137,7 @@ impl Pool {
     }
 }
 
-/// The CRDs of all kinds that Kubernetes itself does not bring, without schemas.
+/// The CRDs of all kinds that Kubernetes itself does not bring; Trainer's kinds with schemas.
 pub(super) fn definitions() -> Vec<Value> {
     let own = ["", "apps", "batch", "apiextensions.k8s.io"];
     KINDS
@@ -152,6 +152,9 @@ pub(super) fn definitions() -> Vec<Value> {
                 })
             };
             let mut version = json!({"name": kind.version, "served": true, "storage": true});
+            if let Some(schema) = super::schemas::schema(kind.kind) {
+                version["schema"] = json!({"openAPIV3Schema": schema});
+            }
             if kind.status {
                 version["subresources"] = json!({"status": {}});
             }

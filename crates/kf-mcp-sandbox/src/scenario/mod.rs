@@ -3,6 +3,7 @@
 mod columns;
 mod file;
 mod play;
+mod schemas;
 mod thousand;
 
 use jiff::Timestamp;

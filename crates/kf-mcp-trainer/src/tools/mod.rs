@@ -4,4 +4,5 @@ pub mod discovery;
 pub mod lifecycle;
 pub mod monitoring;
 pub mod planning;
+pub mod platform;
 pub mod training;

@@ -1,6 +1,10 @@
 //! Tools of the training phase.
 
+mod fine_tune;
 mod plan;
 mod run_container_training;
+mod run_custom_training;
 
+pub use fine_tune::FineTune;
 pub use run_container_training::RunContainerTraining;
+pub use run_custom_training::RunCustomTraining;

@@ -1,9 +1,14 @@
-//! A job that would be submitted: how it is shown, tried, and created once.
+//! A job that would be submitted: how it is planned, shown, tried, and created once. The same for all tools that submit.
+
+use std::collections::BTreeMap;
 
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Cx, ErrorCode, Render, Text, ToolError, text};
-use kf_mcp_trainjob::{JobState, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob};
+use kf_mcp_trainjob::{
+    CALLER_LABEL, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob,
+    devices,
+};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Serialize, Serializer};
@@ -12,6 +17,11 @@ use sha2::{Digest, Sha256};
 
 use crate::manifest;
 use crate::pods::outside;
+use crate::runtimes::{self, Found};
+use crate::submit::{self, Checked, Problems, Program, Wishes};
+
+/// The runtime of jobs whose program is the caller's and that name none, as for the Kubeflow SDK.
+pub(super) const DEFAULT_RUNTIME: &str = "torch-distributed";
 
 /// Characters of the manifest that the text of a preview shows.
 const MOST: usize = 6000;
@@ -37,6 +47,9 @@ pub(super) struct Summary {
     pub(super) devices: Option<kf_mcp_trainjob::Devices>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) command: Vec<String>,
+    /// What the tool tells of the job besides.
+    #[serde(flatten)]
+    pub(super) told: BTreeMap<&'static str, String>,
 }
 
 /// A training job that would be created.
@@ -119,6 +132,7 @@ impl Render for Submit {
             num_nodes,
             devices,
             command,
+            told,
         } = &self.summary;
         if let Some(existing) = &self.existing {
             text.line(format!(
@@ -139,6 +153,9 @@ impl Render for Submit {
         text.fact("nodes", format!("{num_nodes}{devices}"));
         text.fact("image", text::bounded(&text::clean(image), 500));
         text.fact("command", text::bounded(&command.join(" "), 500));
+        for (what, said) in told {
+            text.fact(what, text::bounded(&text::clean(said), 1000));
+        }
         for warning in self.warnings.iter().chain(&self.server_warnings) {
             text.fact("warning", warning);
         }
@@ -146,6 +163,67 @@ impl Render for Submit {
             &manifest::yaml(&manifest::shown(self.manifest.0.clone())),
             MOST,
         ));
+    }
+}
+
+/// The runtime of a job by its name, or an error that names those there are.
+pub(super) async fn runtime(cx: &Cx, namespace: &str, name: &str) -> Result<Found, ToolError> {
+    match runtimes::find(cx, namespace, name).await? {
+        Some(found) => Ok(found),
+        None => Err(runtimes::missing(cx, namespace, name, "runtime").await),
+    }
+}
+
+/// What a tool hands on once it knows the runtime and has made its program for it.
+pub(super) struct Draft<'a> {
+    /// The arguments that all share.
+    pub(super) wishes: Wishes<'a>,
+    /// What [`submit::of_arguments`] made of them.
+    pub(super) checked: Checked,
+    /// Where the job goes.
+    pub(super) namespace: String,
+    /// On what it runs.
+    pub(super) found: Found,
+    /// What runs.
+    pub(super) program: Program,
+    /// What the tool found wrong with the arguments on this runtime.
+    pub(super) problems: Problems,
+    /// What the tool warns of.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// The plan, after the last checks, tried by the API server.
+    pub(super) async fn planned(self, cx: &Cx) -> Result<Submit, ToolError> {
+        let Self {
+            wishes,
+            checked,
+            namespace,
+            found: Found { runtime, not_seen },
+            program,
+            problems,
+            mut warnings,
+        } = self;
+        submit::of_runtime(&wishes, &runtime, problems)?;
+        warnings.extend(submit::warnings(&wishes, &program, &checked, &runtime));
+        warnings.extend(not_seen.iter().map(|what| format!("not looked at: {what}")));
+        let (in_words, told) = (program.in_words.clone(), program.told.iter().cloned().collect());
+        let mut job = submit::submission(&wishes, program, checked, &runtime, &namespace, cx.seed());
+        job.labels.insert(MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into());
+        job.labels.insert(CALLER_LABEL.into(), cx.caller().mark());
+        let own_image = || runtime.node().map(|node| node.image.clone()).unwrap_or_default();
+        let summary = Summary {
+            name: job.name.clone(),
+            namespace,
+            image: job.image.clone().unwrap_or_else(own_image),
+            num_nodes: job.num_nodes,
+            devices: devices(&job.resources).or_else(|| runtime.devices()),
+            command: in_words.unwrap_or_else(|| job.command.iter().chain(&job.args).cloned().collect()),
+            told,
+        };
+        Submit::new(summary, Pinned::of(&runtime), job.body(), warnings)
+            .tried(cx)
+            .await
     }
 }
 

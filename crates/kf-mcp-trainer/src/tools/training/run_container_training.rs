@@ -1,24 +1,19 @@
 //! `run_container_training`: submits a training job that runs an image of the caller's on the nodes of a runtime.
 
-use std::collections::BTreeMap;
-
-use kf_mcp_core::{Access, Change, Cx, Namespace, Next, Phase, ToolError, ToolSpec};
-use kf_mcp_trainjob::{CALLER_LABEL, JobName, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PodOptions, devices};
+use kf_mcp_core::{Access, Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_trainjob::{JobName, image};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::plan::{Pinned, Submit, Submitted, Summary};
-use crate::container::{self, Checked, Wishes};
-use crate::runtimes;
+use super::plan::{self, DEFAULT_RUNTIME, Draft, Submit, Submitted};
+use crate::submit::{self, JobOptions, Problems, Program, ProgramOptions, Wishes};
 
-/// The runtime of jobs that name none, as for the Kubeflow SDK.
-const DEFAULT_RUNTIME: &str = "torch-distributed";
+/// As many words as Trainer takes in a command.
+const MOST_WORDS: usize = 128;
 
 /// Submit a training job that runs your container image on one or more nodes. Without confirmed=true it only shows the
 /// plan, tried by the API server.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct RunContainerTraining {
     /// Image.
     image: String,
@@ -30,78 +25,52 @@ pub struct RunContainerTraining {
     name: Option<JobName>,
     /// Default torch-distributed.
     runtime: Option<String>,
-    /// Default yours.
-    namespace: Option<Namespace>,
-    /// Nodes.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 10_000))]
-    num_nodes: u32,
-    /// NVIDIA GPUs; unused if resources_per_node is given.
-    #[schemars(extend("default" = 1))]
-    gpu_per_node: Option<u32>,
-    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}; also mig-PROFILE, tpu, full names.
-    resources_per_node: Option<Map<String, Value>>,
-    /// Text, or {"secretKeyRef": {"name", "key"}}, by name.
-    env: Option<Map<String, Value>>,
-    /// Node labels.
-    node_selector: Option<BTreeMap<String, String>>,
-    /// As in a pod.
-    tolerations: Option<Vec<Map<String, Value>>>,
-    /// As in a pod.
-    volumes: Option<Vec<Map<String, Value>>>,
-    /// As in a container.
-    volume_mounts: Option<Vec<Map<String, Value>>>,
-    /// As in a pod.
-    affinity: Option<Map<String, Value>>,
-    /// Of the pods.
-    service_account_name: Option<String>,
-    /// Like [{"name": "registry"}].
-    image_pull_secrets: Option<Vec<Map<String, Value>>>,
-    /// Of the job.
-    labels: Option<BTreeMap<String, String>>,
-    /// Of the job.
-    annotations: Option<BTreeMap<String, String>>,
-    /// Default one per GPU, else per CPU.
-    num_proc_per_node: Option<u32>,
-    /// End it then.
-    active_deadline_seconds: Option<i64>,
-    /// Create it paused.
-    #[serde(default)]
-    suspend: bool,
-}
-
-fn one() -> u32 {
-    1
+    #[serde(flatten)]
+    program: ProgramOptions,
+    #[serde(flatten)]
+    job: JobOptions,
 }
 
 impl RunContainerTraining {
     fn wishes(&self) -> Wishes<'_> {
-        let selector = self.node_selector.iter().flatten();
-        let selector = selector.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
         Wishes {
-            image: self.image.trim(),
-            command: self.command.as_deref().unwrap_or_default(),
-            args: self.args.as_deref().unwrap_or_default(),
+            tool: Self::SPEC.name,
             name: self.name.as_deref(),
-            runtime: self.runtime.as_deref().unwrap_or(DEFAULT_RUNTIME),
-            num_nodes: self.num_nodes,
-            gpu_per_node: self.gpu_per_node,
-            resources_per_node: self.resources_per_node.as_ref(),
-            env: self.env.as_ref(),
-            pods: PodOptions {
-                node_selector: selector.collect(),
-                tolerations: self.tolerations.clone().unwrap_or_default(),
-                affinity: self.affinity.clone().unwrap_or_default(),
-                volumes: self.volumes.clone().unwrap_or_default(),
-                volume_mounts: self.volume_mounts.clone().unwrap_or_default(),
-                service_account_name: self.service_account_name.clone(),
-                image_pull_secrets: self.image_pull_secrets.clone().unwrap_or_default(),
-            },
-            labels: self.labels.as_ref(),
-            annotations: self.annotations.as_ref(),
-            num_proc_per_node: self.num_proc_per_node,
-            active_deadline_seconds: self.active_deadline_seconds,
-            suspend: self.suspend,
+            runtime: Some(self.runtime()),
+            job: &self.job,
+            own: Some(&self.program),
+        }
+    }
+
+    fn runtime(&self) -> &str {
+        self.runtime.as_deref().unwrap_or(DEFAULT_RUNTIME)
+    }
+
+    /// What is wrong with what only this tool takes.
+    fn problems(&self) -> Problems {
+        let mut problems = Problems::default();
+        if let Err(why) = image(self.image.trim()) {
+            problems.add("image", why);
+        }
+        for (field, words) in [("command", &self.command), ("args", &self.args)] {
+            let words = words.as_deref().unwrap_or_default();
+            if words.len() > MOST_WORDS {
+                problems.add(
+                    field,
+                    format!("has {} items, at most {MOST_WORDS} are possible", words.len()),
+                );
+            }
+        }
+        problems
+    }
+
+    fn container(&self) -> Program {
+        Program {
+            image: Some(self.image.trim().to_owned()),
+            command: self.command.clone().unwrap_or_default(),
+            args: self.args.clone().unwrap_or_default(),
+            called: self.image.trim().to_owned(),
+            ..Program::default()
         }
     }
 }
@@ -126,31 +95,21 @@ impl Change for RunContainerTraining {
 
     async fn plan(&self, cx: &Cx) -> Result<Submit, ToolError> {
         let wishes = self.wishes();
-        let checked: Checked = container::of_arguments(&wishes)?;
-        let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let name = wishes.runtime;
-        let Some(found) = runtimes::find(cx, &namespace, name).await? else {
-            return Err(runtimes::missing(cx, &namespace, name, "runtime").await);
-        };
-        let runtime = found.runtime;
-        container::of_runtime(&wishes, &runtime)?;
-        let mut warnings = container::warnings(&wishes, &checked, &runtime);
-        warnings.extend(found.not_seen.iter().map(|what| format!("not looked at: {what}")));
-        let effective = checked.resources.clone();
-        let mut job = container::submission(&wishes, checked, &runtime, &namespace, cx.seed());
-        job.labels.insert(MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into());
-        job.labels.insert(CALLER_LABEL.into(), cx.caller().mark());
-        let summary = Summary {
-            name: job.name.clone(),
+        let checked = submit::of_arguments(&wishes, self.problems())?;
+        let namespace = cx.namespace(self.job.namespace.as_ref()).await?;
+        let found = plan::runtime(cx, &namespace, self.runtime()).await?;
+        submit::runs_programs(&found.runtime)?;
+        Draft {
+            wishes,
+            checked,
             namespace,
-            image: job.image.clone(),
-            num_nodes: job.num_nodes,
-            devices: devices(&effective).or_else(|| runtime.devices()),
-            command: job.command.iter().chain(&job.args).cloned().collect(),
-        };
-        Submit::new(summary, Pinned::of(&runtime), job.body(), warnings)
-            .tried(cx)
-            .await
+            found,
+            program: self.container(),
+            problems: Problems::default(),
+            warnings: Vec::new(),
+        }
+        .planned(cx)
+        .await
     }
 
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {
@@ -162,6 +121,9 @@ kf_mcp_core::register!(change RunContainerTraining);
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::plan::{Pinned, Summary};
     use super::*;
     use serde_json::json;
 
@@ -169,9 +131,21 @@ mod tests {
     fn only_the_image_must_be_given() {
         let call: RunContainerTraining = serde_json::from_value(json!({"image": " i "})).unwrap();
         let wishes = call.wishes();
-        assert_eq!((wishes.image, wishes.num_nodes, wishes.gpu_per_node), ("i", 1, None));
-        let checked = container::of_arguments(&wishes).unwrap();
+        assert_eq!((wishes.job.num_nodes, call.program.gpu_per_node), (1, None));
+        assert_eq!(call.container().image.as_deref(), Some("i"));
+        let checked = submit::of_arguments(&wishes, call.problems()).unwrap();
         assert_eq!(json!(checked.resources), json!({"nvidia.com/gpu": "1"}));
+    }
+
+    #[test]
+    fn what_only_this_tool_takes_is_told_with_the_rest() {
+        let call = json!({"image": "a b", "command": vec!["x"; 129], "num_nodes": 0});
+        let call: RunContainerTraining = serde_json::from_value(call).unwrap();
+        let error = submit::of_arguments(&call.wishes(), call.problems()).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("image"));
+        for part in ["`image` must not", "`command` has 129 items", "`num_nodes`"] {
+            assert!(error.answered.contains(part), "{part}: {}", error.answered);
+        }
     }
 
     #[test]
@@ -184,6 +158,7 @@ mod tests {
                 num_nodes: 1,
                 devices: None,
                 command: vec!["--api-token".into(), secret.into()],
+                told: BTreeMap::new(),
             };
             let body = json!({"spec": {"trainer": {"args": ["--api-token", secret]}}});
             let runtime = kf_mcp_trainjob::Runtime::default();

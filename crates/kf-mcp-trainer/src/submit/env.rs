@@ -32,7 +32,7 @@ pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> 
             Value::Array(_) => problems.add(&field, "must be a text or a reference"),
             plain => {
                 let text = plain.as_str().map_or_else(|| plain.to_string(), str::to_owned);
-                if redact::is_secret_name(name) && !is_harmless(name, &text) {
+                if is_clear_secret(name, &text) {
                     problems.add(
                         &field,
                         "looks like a secret and would be readable in the job by everybody",
@@ -75,6 +75,11 @@ fn reference(source: &Map<String, Value>) -> Result<Value, String> {
     Ok(json!({kind: reference}))
 }
 
+/// Whether a value is a secret by its name, and stands there for everybody to read.
+pub(crate) fn is_clear_secret(name: &str, value: &str) -> bool {
+    redact::is_secret_name(name) && !is_harmless(name, value)
+}
+
 /// Switches, and paths of files that hold a secret, are none themselves.
 fn is_harmless(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -87,21 +92,27 @@ fn is_harmless(name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{JobOptions, ProgramOptions};
     use super::*;
 
     fn told(given: Value) -> (Vec<Value>, String) {
         let mut problems = Problems::default();
-        let variables = variables(
-            &Wishes {
-                env: given.as_object(),
-                ..Wishes::default()
-            },
-            &mut problems,
-        );
+        let own = ProgramOptions {
+            env: given.as_object().cloned(),
+            ..ProgramOptions::default()
+        };
+        let wishes = Wishes {
+            tool: "t",
+            name: None,
+            runtime: None,
+            job: &JobOptions::default(),
+            own: Some(&own),
+        };
+        let variables = variables(&wishes, &mut problems);
         (
             variables,
             problems
-                .settle()
+                .settle("t")
                 .map_err(|error| error.answered)
                 .err()
                 .unwrap_or_default(),

@@ -1,7 +1,8 @@
 //! Tests of the checks: what is refused, and that all of it is told at once.
 
+use super::super::{JobOptions, ProgramOptions};
 use super::*;
-use kf_mcp_trainjob::{PodOptions, RuntimeScope};
+use kf_mcp_trainjob::RuntimeScope;
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
@@ -11,15 +12,20 @@ fn list(value: Value) -> Vec<Map<String, Value>> {
     serde_json::from_value(value).unwrap()
 }
 
-fn wishes<'a>(env: &'a Map<String, Value>, resources: Option<&'a Map<String, Value>>, gpus: Option<u32>) -> Wishes<'a> {
+fn wishes<'a>(job: &'a JobOptions, own: &'a ProgramOptions) -> Wishes<'a> {
     Wishes {
-        image: "i",
-        runtime: "r",
+        tool: "run_it",
+        name: None,
+        runtime: Some("r"),
+        job,
+        own: Some(own),
+    }
+}
+
+fn job() -> JobOptions {
+    JobOptions {
         num_nodes: 1,
-        env: Some(env),
-        resources_per_node: resources,
-        gpu_per_node: gpus,
-        ..Wishes::default()
+        ..JobOptions::default()
     }
 }
 
@@ -33,7 +39,6 @@ fn runtime(policy: &str, framework: &str, container: &str) -> Runtime {
 
 #[test]
 fn devices_come_from_one_of_two_arguments() {
-    let env = Map::new();
     for (resources, gpus, want) in [
         (None, None, Ok(json!({"nvidia.com/gpu": "1"}))),
         (None, Some(0), Ok(json!({}))),
@@ -53,8 +58,15 @@ fn devices_come_from_one_of_two_arguments() {
             Err("whole GPUs and MIG"),
         ),
     ] {
-        let resources = resources.map(object);
-        let checked = of_arguments(&wishes(&env, resources.as_ref(), gpus));
+        let job = JobOptions {
+            resources_per_node: resources.map(object),
+            ..job()
+        };
+        let own = ProgramOptions {
+            gpu_per_node: gpus,
+            ..ProgramOptions::default()
+        };
+        let checked = of_arguments(&wishes(&job, &own), Problems::default());
         match want {
             Ok(want) => assert_eq!(json!(checked.unwrap().resources), want),
             Err(word) => assert!(checked.unwrap_err().answered.contains(word), "{word}"),
@@ -70,27 +82,31 @@ fn all_that_is_wrong_is_told_at_once() {
         ("kubeflow-mcp/caller".to_owned(), "me".to_owned()),
         ("ok".into(), "a b".into()),
     ];
-    let labels = BTreeMap::from(labels);
-    let wrong = Wishes {
-        image: "a b",
+    let job = JobOptions {
         num_nodes: 0,
-        runtime: "A/b",
-        env: Some(&env),
-        labels: Some(&labels),
-        num_proc_per_node: Some(0),
+        labels: Some(BTreeMap::from(labels)),
         active_deadline_seconds: Some(0),
-        pods: PodOptions {
-            volumes: list(json!([{"name": "A"}, {"name": "d", "emptyDir": {}}, {"name": "d", "emptyDir": {}}])),
-            volume_mounts: list(
-                json!([{"name": "d", "mountPath": "x"}, {"name": "d", "mountPath": "/y"}, {"mountPath": "/y"}]),
-            ),
-            image_pull_secrets: list(json!([{}])),
-            node_selector: object(json!({"zone": "a b"})),
-            ..PodOptions::default()
-        },
-        ..Wishes::default()
+        volumes: Some(list(
+            json!([{"name": "A"}, {"name": "d", "emptyDir": {}}, {"name": "d", "emptyDir": {}}]),
+        )),
+        volume_mounts: Some(list(
+            json!([{"name": "d", "mountPath": "x"}, {"name": "d", "mountPath": "/y"}, {"mountPath": "/y"}]),
+        )),
+        image_pull_secrets: Some(list(json!([{}]))),
+        node_selector: Some([("zone".to_owned(), "a b".to_owned())].into()),
+        ..JobOptions::default()
     };
-    let error = of_arguments(&wrong).unwrap_err();
+    let own = ProgramOptions {
+        env: Some(env),
+        num_proc_per_node: Some(0),
+        ..ProgramOptions::default()
+    };
+    let mut wrong = wishes(&job, &own);
+    wrong.runtime = Some("A/b");
+    let mut problems = Problems::default();
+    problems.add("image", "must not contain spaces");
+    let error = of_arguments(&wrong, problems).unwrap_err();
+    assert_eq!(error.asked, "call of run_it");
     for part in [
         "`image`",
         "`runtime`",
@@ -122,11 +138,19 @@ fn all_that_is_wrong_is_told_at_once() {
 fn the_runtime_decides_about_names_variables_and_volumes() {
     let env = object(json!({"PET_NNODES": "2", "PET_RDZV_CONF": "x"}));
     let long = "a".repeat(50);
-    let mut asked = wishes(&env, None, None);
+    let job = JobOptions {
+        volume_mounts: Some(list(
+            json!([{"name": "shm", "mountPath": "/dev/shm"}, {"name": "nope", "mountPath": "/n"}]),
+        )),
+        ..job()
+    };
+    let own = ProgramOptions {
+        env: Some(env),
+        ..ProgramOptions::default()
+    };
+    let mut asked = wishes(&job, &own);
     asked.name = Some(&long);
-    asked.pods.volume_mounts =
-        list(json!([{"name": "shm", "mountPath": "/dev/shm"}, {"name": "nope", "mountPath": "/n"}]));
-    let error = of_runtime(&asked, &runtime("torch", "torch", "node")).unwrap_err();
+    let error = of_runtime(&asked, &runtime("torch", "torch", "node"), Problems::default()).unwrap_err();
     for part in [
         "`name` has 50 characters",
         "at most 48",
@@ -136,8 +160,23 @@ fn the_runtime_decides_about_names_variables_and_volumes() {
         assert!(error.answered.contains(part), "{part}: {}", error.answered);
     }
     assert!(!error.answered.contains("PET_RDZV_CONF") && !error.answered.contains("shm"));
-    let error = of_runtime(&asked, &runtime("torch", "torchtune", "node")).unwrap_err();
+    assert!(runs_programs(&runtime("torch", "torch", "node")).is_ok());
+    let error = runs_programs(&runtime("torch", "torchtune", "node")).unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
-    let error = of_runtime(&asked, &runtime("torch", "torch", "main")).unwrap_err();
+    let error = runs_programs(&runtime("torch", "torch", "main")).unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
+}
+
+#[test]
+fn without_a_program_of_the_callers_no_gpu_is_asked_for() {
+    let job = job();
+    let wishes = Wishes {
+        tool: "t",
+        name: None,
+        runtime: None,
+        job: &job,
+        own: None,
+    };
+    let checked = of_arguments(&wishes, Problems::default()).unwrap();
+    assert_eq!(checked, Checked::default());
 }

@@ -5,19 +5,19 @@ use kf_mcp_trainjob::{Policy, Runtime, devices};
 use serde_json::Value;
 
 use super::check::derived_processes;
-use super::{Checked, Wishes};
+use super::{Checked, Program, Wishes};
 
 /// Warnings about a job that would be accepted. They depend on the arguments and the runtime alone.
-pub(crate) fn warnings(wishes: &Wishes, checked: &Checked, runtime: &Runtime) -> Vec<String> {
+pub(crate) fn warnings(wishes: &Wishes, program: &Program, checked: &Checked, runtime: &Runtime) -> Vec<String> {
     let mut warnings = Vec::new();
     if runtime.deprecated {
         warnings.push(format!("the runtime `{}` is deprecated", runtime.name));
     }
     let mut effective = runtime.node().map(|node| node.resources.clone()).unwrap_or_default();
     effective.extend(checked.resources.clone());
-    let given = wishes.resources_per_node.is_some_and(|given| !given.is_empty());
-    if devices(&effective).is_none() && wishes.gpu_per_node != Some(0) {
-        let unused = if given && wishes.gpu_per_node == Some(1) {
+    let given = wishes.resources_per_node().is_some();
+    if devices(&effective).is_none() && wishes.gpu_per_node() != Some(0) {
+        let unused = if given && wishes.gpu_per_node() == Some(1) {
             "; gpu_per_node is not used beside it"
         } else {
             ""
@@ -27,13 +27,13 @@ pub(crate) fn warnings(wishes: &Wishes, checked: &Checked, runtime: &Runtime) ->
         ));
     }
     processes(wishes, checked, runtime, &mut warnings);
-    if runtime.policy == Policy::Mpi && wishes.num_nodes == 1 {
+    if runtime.policy == Policy::Mpi && wishes.job.num_nodes == 1 {
         warnings.push("an MPI job of 1 node has 2 pods, a launcher and a worker, and each gets the resources".into());
     }
-    if runtime.policy == Policy::Plain && wishes.num_nodes > 1 {
+    if runtime.policy == Policy::Plain && wishes.job.num_nodes > 1 {
         warnings.push("this runtime does not tell the nodes of each other: your program has to find them".into());
     }
-    if wishes.command.is_empty()
+    if program.command.is_empty()
         && let Some(own) = runtime.node().filter(|node| !node.command.is_empty())
     {
         warnings.push(format!(
@@ -41,23 +41,23 @@ pub(crate) fn warnings(wishes: &Wishes, checked: &Checked, runtime: &Runtime) ->
             own.command.join(" ")
         ));
     }
-    if let Some(seconds) = wishes.active_deadline_seconds {
+    if let Some(seconds) = wishes.job.active_deadline_seconds {
         warnings.push(format!(
             "after {seconds} s the job fails, and its pods with their logs and its own volume claims are deleted"
         ));
     }
-    if wishes.suspend {
+    if wishes.job.suspend {
         warnings.push("the job is created suspended: nothing runs until it is resumed".into());
     }
-    if wishes.labels.is_some_and(|labels| !labels.is_empty()) {
+    if wishes.job.labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         warnings.push("labels are the job's and do not reach its pods".into());
     }
-    secrets(wishes, &mut warnings);
+    secrets(wishes, program, &mut warnings);
     warnings
 }
 
 fn processes(wishes: &Wishes, checked: &Checked, runtime: &Runtime, warnings: &mut Vec<String>) {
-    if wishes.num_proc_per_node.is_some() {
+    if wishes.num_proc_per_node().is_some() {
         if !matches!(runtime.policy, Policy::Torch | Policy::Mpi | Policy::Flux) {
             warnings.push(format!(
                 "num_proc_per_node has no effect on a runtime of the kind {}",
@@ -86,11 +86,11 @@ fn processes(wishes: &Wishes, checked: &Checked, runtime: &Runtime, warnings: &m
 }
 
 /// A secret on the command line or in a value is in the job for everybody who may read jobs.
-fn secrets(wishes: &Wishes, warnings: &mut Vec<String>) {
-    let in_words = wishes
+fn secrets(wishes: &Wishes, program: &Program, warnings: &mut Vec<String>) {
+    let in_words = program
         .command
         .iter()
-        .chain(wishes.args)
+        .chain(&program.args)
         .any(|word| redact::secrets(word) != *word);
     if in_words {
         warnings.push("command or args seem to hold a secret, which everybody who may read the job can see".into());
@@ -108,46 +108,61 @@ fn secrets(wishes: &Wishes, warnings: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{JobOptions, ProgramOptions};
     use super::*;
     use kf_mcp_trainjob::RuntimeScope;
     use serde_json::json;
 
-    fn told(policy: &str, resources: Value, change: impl FnOnce(&mut Wishes)) -> String {
+    fn told(policy: &str, resources: Value, change: impl FnOnce(&mut JobOptions, &mut ProgramOptions)) -> String {
+        with(policy, resources, change, &Program::default())
+    }
+
+    fn with(
+        policy: &str,
+        resources: Value,
+        change: impl FnOnce(&mut JobOptions, &mut ProgramOptions),
+        program: &Program,
+    ) -> String {
         let value = json!({"metadata": {"name": "r"}, "spec": {"mlPolicy": {policy: {}}, "template": {"spec": {"replicatedJobs": [
             {"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node"}]}}}}}]}}}});
         let runtime = Runtime::from_value(&value, RuntimeScope::Cluster);
-        let mut wishes = Wishes {
-            image: "i",
-            runtime: "r",
+        let mut job = JobOptions {
             num_nodes: 1,
-            ..Wishes::default()
+            ..JobOptions::default()
         };
-        change(&mut wishes);
+        let mut own = ProgramOptions::default();
+        change(&mut job, &mut own);
+        let wishes = Wishes {
+            tool: "t",
+            name: None,
+            runtime: Some("r"),
+            job: &job,
+            own: Some(&own),
+        };
         let checked = Checked {
             resources: serde_json::from_value(resources).unwrap(),
             env: Vec::new(),
         };
-        warnings(&wishes, &checked, &runtime).join("; ")
+        warnings(&wishes, program, &checked, &runtime).join("; ")
     }
 
     #[test]
     fn surprises_are_told() {
-        assert_eq!(told("torch", json!({"nvidia.com/gpu": "1"}), |_| {}), "");
-        assert!(told("torch", json!({"cpu": "8"}), |_| {}).contains("torchrun starts 8 processes"));
-        assert!(!told("torch", json!({"cpu": "8"}), |w| w.num_proc_per_node = Some(1)).contains("torchrun"));
-        assert!(!told("torch", json!({"cpu": "8", "amd.com/gpu": "1"}), |_| {}).contains("torchrun"));
-        assert!(told("jax", json!({}), |w| w.num_proc_per_node = Some(1)).contains("no effect"));
-        assert!(told("mpi", json!({"nvidia.com/gpu": "1"}), |_| {}).contains("2 pods"));
-        assert!(told("plain", json!({"nvidia.com/gpu": "1"}), |w| w.num_nodes = 2).contains("of each other"));
-        assert!(
-            told("torch", json!({}), |w| w.active_deadline_seconds = Some(60)).contains("volume claims are deleted")
-        );
-        assert_eq!(told("torch", json!({}), |w| w.gpu_per_node = Some(0)), "");
-        let word = ["--key=hf_abcdefghijklmnopqrstuvwx".to_owned()];
-        assert!(
-            told("torch", json!({"nvidia.com/gpu": "1"}), |w| w.args =
-                Box::leak(Box::new(word)))
-            .contains("a secret")
-        );
+        let gpu = || json!({"nvidia.com/gpu": "1"});
+        assert_eq!(told("torch", gpu(), |_, _| {}), "");
+        assert!(told("torch", json!({"cpu": "8"}), |_, _| {}).contains("torchrun starts 8 processes"));
+        assert!(!told("torch", json!({"cpu": "8"}), |_, own| own.num_proc_per_node = Some(1)).contains("torchrun"));
+        assert!(!told("torch", json!({"cpu": "8", "amd.com/gpu": "1"}), |_, _| {}).contains("torchrun"));
+        assert!(told("jax", json!({}), |_, own| own.num_proc_per_node = Some(1)).contains("no effect"));
+        assert!(told("mpi", gpu(), |_, _| {}).contains("2 pods"));
+        assert!(told("plain", gpu(), |job, _| job.num_nodes = 2).contains("of each other"));
+        let deadline = told("torch", json!({}), |job, _| job.active_deadline_seconds = Some(60));
+        assert!(deadline.contains("volume claims are deleted"));
+        assert_eq!(told("torch", json!({}), |_, own| own.gpu_per_node = Some(0)), "");
+        let leaks = Program {
+            args: vec!["--key=hf_abcdefghijklmnopqrstuvwx".into()],
+            ..Program::default()
+        };
+        assert!(with("torch", gpu(), |_, _| {}, &leaks).contains("a secret"));
     }
 }

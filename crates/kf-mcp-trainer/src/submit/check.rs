@@ -4,15 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kf_mcp_core::names::{is_label, is_subdomain};
 use kf_mcp_core::{ErrorCode, ToolError};
-use kf_mcp_trainjob::{
-    Runtime, count, devices, image, label_key, label_value, max_name_length, node_resources, reserved_env,
-};
+use kf_mcp_trainjob::{Runtime, count, devices, label_key, label_value, max_name_length, node_resources, reserved_env};
 use serde_json::{Map, Value, json};
 
 use super::{Checked, Problems, Wishes, env};
 
-/// As many words as Trainer takes in a command.
-const MOST_WORDS: usize = 128;
 /// More than any node has.
 const MOST_GPUS: u32 = 1024;
 /// As many volumes and tolerations as a patch may have.
@@ -22,61 +18,49 @@ const MOST_ANNOTATIONS: usize = 256 << 10;
 /// Labels and annotations under this are ours.
 const OURS: &str = "kubeflow-mcp/";
 
-/// Checks what does not depend on the runtime: everything that is wrong is told at once.
-pub(crate) fn of_arguments(wishes: &Wishes) -> Result<Checked, ToolError> {
-    let mut problems = Problems::default();
-    if let Err(why) = image(wishes.image) {
-        problems.add("image", why);
-    }
-    if !is_subdomain(wishes.runtime) {
+/// Checks what does not depend on the runtime. Everything that is wrong is told at once, with what the tool itself found.
+pub(crate) fn of_arguments(wishes: &Wishes, mut problems: Problems) -> Result<Checked, ToolError> {
+    let job = wishes.job;
+    if wishes.runtime.is_some_and(|name| !is_subdomain(name)) {
         problems.add(
             "runtime",
             "is not the name of a runtime: a-z, 0-9, `-` and `.`, at most 253 characters",
         );
     }
-    if wishes
-        .pods
+    if job
         .service_account_name
         .as_deref()
         .is_some_and(|name| !is_subdomain(name))
     {
         problems.add("service_account_name", "is not the name of a ServiceAccount");
     }
-    if wishes.gpu_per_node.is_some_and(|gpus| gpus > MOST_GPUS) {
+    if wishes.gpu_per_node().is_some_and(|gpus| gpus > MOST_GPUS) {
         problems.add("gpu_per_node", format!("must be at most {MOST_GPUS}"));
     }
-    for (field, words) in [("command", wishes.command), ("args", wishes.args)] {
-        if words.len() > MOST_WORDS {
-            problems.add(
-                field,
-                format!("has {} items, at most {MOST_WORDS} are possible", words.len()),
-            );
-        }
-    }
-    if !(1..=10_000).contains(&wishes.num_nodes) {
+    if !(1..=10_000).contains(&job.num_nodes) {
         problems.add("num_nodes", "must be between 1 and 10000");
     }
     if wishes
-        .num_proc_per_node
+        .num_proc_per_node()
         .is_some_and(|processes| !(1..=1024).contains(&processes))
     {
         problems.add("num_proc_per_node", "must be between 1 and 1024");
     }
-    if wishes.active_deadline_seconds.is_some_and(|seconds| seconds < 1) {
+    if job.active_deadline_seconds.is_some_and(|seconds| seconds < 1) {
         problems.add("active_deadline_seconds", "must be at least 1");
     }
     let resources = resources(wishes, &mut problems);
     let env = env::variables(wishes, &mut problems);
     marks(wishes, &mut problems);
     pods(wishes, &mut problems);
-    problems.settle()?;
+    problems.settle(wishes.tool)?;
     Ok(Checked { resources, env })
 }
 
 /// `resources_per_node` decides alone where it is given; else `gpu_per_node` counts NVIDIA GPUs, 1 unless it says so.
 fn resources(wishes: &Wishes, problems: &mut Problems) -> BTreeMap<String, String> {
-    let Some(given) = wishes.resources_per_node.filter(|given| !given.is_empty()) else {
-        let gpus = wishes.gpu_per_node.unwrap_or(1);
+    let Some(given) = wishes.resources_per_node() else {
+        let gpus = wishes.own.map_or(0, |own| own.gpu_per_node.unwrap_or(1));
         return node_resources(&gpu(gpus)).unwrap_or_default();
     };
     let named = node_resources(given).unwrap_or_else(|wrong| {
@@ -86,7 +70,7 @@ fn resources(wishes: &Wishes, problems: &mut Problems) -> BTreeMap<String, Strin
         BTreeMap::new()
     });
     let has = devices(&named).map_or(0, |devices| devices.per_node);
-    match wishes.gpu_per_node {
+    match wishes.gpu_per_node() {
         // 1 is what clients fill in by themselves: the default conflicts with nothing.
         None | Some(1) => {}
         Some(gpus) if u64::from(gpus) == has => {}
@@ -107,8 +91,8 @@ fn gpu(count: u32) -> Map<String, Value> {
 
 /// Labels and annotations.
 fn marks(wishes: &Wishes, problems: &mut Problems) {
-    for (field, marks) in [("labels", wishes.labels), ("annotations", wishes.annotations)] {
-        for (key, value) in marks.into_iter().flatten() {
+    for (field, marks) in [("labels", &wishes.job.labels), ("annotations", &wishes.job.annotations)] {
+        for (key, value) in marks.iter().flatten() {
             let at = format!("{field}.{key}");
             if let Err(why) = label_key(key) {
                 problems.add(&at, why);
@@ -121,7 +105,7 @@ fn marks(wishes: &Wishes, problems: &mut Problems) {
             }
         }
     }
-    let annotations = wishes.annotations.into_iter().flatten();
+    let annotations = wishes.job.annotations.iter().flatten();
     let size: usize = annotations.map(|(key, value)| key.len() + value.len()).sum();
     if size > MOST_ANNOTATIONS {
         problems.add("annotations", "are larger than 256 KiB in all");
@@ -130,7 +114,7 @@ fn marks(wishes: &Wishes, problems: &mut Problems) {
 
 /// The options of the pods, as far as the API server would tell too late or not clearly.
 fn pods(wishes: &Wishes, problems: &mut Problems) {
-    let pods = &wishes.pods;
+    let pods = wishes.job.pods();
     for (field, items) in [
         ("volumes", &pods.volumes),
         ("tolerations", &pods.tolerations),
@@ -197,9 +181,8 @@ fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
     item.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Checks what the runtime decides: whether it runs containers of users, the length of the name, reserved variables, and
-/// which volumes there are.
-pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime) -> Result<(), ToolError> {
+/// Refuses a runtime that does not run programs of users.
+pub(crate) fn runs_programs(runtime: &Runtime) -> Result<(), ToolError> {
     let asked = || format!("run a container on the runtime `{}`", runtime.name);
     if runtime.is_torchtune() {
         let why = "the runtime is for the built-in fine-tuning of torchtune and runs no containers of users";
@@ -207,35 +190,43 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime) -> Result<(), ToolE
             .fix("name another runtime, for example torch-distributed; list_runtimes shows what there is")
             .tool("list_runtimes"));
     }
-    let Some(trainer) = runtime
-        .trainer()
-        .filter(|_| runtime.node().is_some_and(|node| node.name == "node"))
-    else {
+    if runtime.trainer().is_none() || runtime.node().is_none_or(|node| node.name != "node") {
         let why = "the runtime has no training container called `node`, which the job's image would replace";
         return Err(ToolError::new(ErrorCode::Unsupported, asked(), why)
             .fix("name another runtime; list_runtimes shows what there is")
             .tool("list_runtimes"));
-    };
-    let mut problems = Problems::default();
-    let most = max_name_length(runtime, wishes.num_nodes);
+    }
+    Ok(())
+}
+
+/// Checks what the runtime decides: the length of the name, reserved variables, and which volumes there are. Told with what
+/// the tool itself found.
+pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime, mut problems: Problems) -> Result<(), ToolError> {
+    let (job, volumes) = (wishes.job, runtime.trainer().map(|part| part.volumes.as_slice()));
+    let most = max_name_length(runtime, job.num_nodes);
     if let Some(name) = wishes.name.filter(|name| name.len() > most) {
         let why = format!(
             "has {} characters; on `{}` with {} nodes at most {most} leave room for the names of the pods",
             name.len(),
             runtime.name,
-            wishes.num_nodes
+            job.num_nodes
         );
         problems.add("name", why);
     }
     for (name, _) in wishes.env().filter(|(name, _)| reserved_env(runtime.policy, name)) {
         problems.add(format!("env.{name}"), "is set by Trainer itself on this runtime");
     }
-    let own: BTreeSet<&str> = wishes.pods.volumes.iter().map(|volume| text(volume, "name")).collect();
-    for (at, mount) in wishes.pods.volume_mounts.iter().enumerate() {
+    let own: BTreeSet<&str> = job
+        .volumes
+        .iter()
+        .flatten()
+        .map(|volume| text(volume, "name"))
+        .collect();
+    for (at, mount) in job.volume_mounts.iter().flatten().enumerate() {
         let name = text(mount, "name");
         let known = own.contains(name)
-            || trainer
-                .volumes
+            || volumes
+                .unwrap_or_default()
                 .iter()
                 .chain(&runtime.claims)
                 .any(|volume| volume == name);
@@ -246,7 +237,7 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime) -> Result<(), ToolE
             );
         }
     }
-    problems.settle()
+    problems.settle(wishes.tool)
 }
 
 /// How many processes torchrun starts on a node when nobody says: Trainer counts what is called a GPU, else CPUs.

@@ -1,0 +1,65 @@
+//! What the operator configures of these tools.
+
+use kf_mcp_core::{Cx, Setting, ToolError};
+use serde::{Deserialize, Deserializer};
+
+const CLEAR_TEXT: &str = "allow_clear_text_secrets";
+
+/// The configuration keys that the tools read.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        CLEAR_TEXT,
+        "let tools take tokens in clear text, which end up in the job for all who may read it (default false)",
+    ),
+    Setting::new(
+        "trainer.script_warn",
+        "modules and functions that a script is warned of, like subprocess, os.system, eval; no security boundary",
+    ),
+    Setting::new(
+        "trainer.script_deny",
+        "modules and functions with which a script is refused; no security boundary",
+    ),
+];
+
+/// A switch, also as the text that the environment has.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Switch(bool);
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Switch(bool),
+            Text(String),
+        }
+        match Either::deserialize(from)? {
+            Either::Switch(on) => Ok(Self(on)),
+            Either::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Ok(Self(true)),
+                "false" | "0" | "no" | "off" | "" => Ok(Self(false)),
+                _ => Err(serde::de::Error::custom("must be true or false")),
+            },
+        }
+    }
+}
+
+/// Whether the operator lets tools take tokens in clear text.
+pub(crate) fn clear_text_allowed(cx: &Cx) -> Result<bool, ToolError> {
+    cx.settings::<Switch>(CLEAR_TEXT).map(|Switch(on)| on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_switch_is_read_as_it_is_written() {
+        let read = |value: serde_json::Value| serde_json::from_value::<Switch>(value).ok().map(|switch| switch.0);
+        assert_eq!(read(json!(true)), Some(true));
+        assert_eq!(read(json!("True")), Some(true));
+        assert_eq!(read(json!("0")), Some(false));
+        assert_eq!(read(json!("maybe")), None);
+    }
+}
