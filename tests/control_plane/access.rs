@@ -1,6 +1,9 @@
 //! What each tool asks of a real API server, by its audit log: with exactly the rights that it declares it succeeds and
 //! finds nothing missing, it asks for all of them and for nothing else; without rights it says which ones it misses.
 
+mod calls;
+mod furniture;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,189 +13,11 @@ use kf_mcp_tests::world::as_user;
 use kf_mcp_tests::{MODULES, World};
 use serde_json::{Map, Value, json};
 
+use crate::Tests;
 use crate::stage::Stage;
-use crate::{Tests, katib};
-
-/// What a call should come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    /// A good answer.
-    Good,
-    /// An error with this code.
-    Code(&'static str),
-}
-use Expect::{Code, Good};
-
-/// The calls of a tool, in order: each success path, and what is not there.
-fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
-    let gone = json!({"name": "nobody"});
-    match tool {
-        "health_check" | "get_server_logs" | "list_runtimes" | "get_cluster_resources" => vec![(json!({}), Good)],
-        "estimate_resources" => vec![(json!({"model": "Llama-3.1-8B"}), Good)],
-        "list_namespaces" => vec![(json!({}), Good)],
-        "check_compatibility" => vec![(json!({}), Good)],
-        "list_training_jobs" => vec![
-            (json!({}), Good),
-            (json!({"namespace": "*"}), Good),
-            (json!({"status": "Running"}), Good),
-        ],
-        "get_training_job" => vec![
-            (json!({"name": "walk"}), Good),
-            (json!({"name": "walk", "include_spec": true}), Good),
-            (gone, Code("not_found")),
-        ],
-        "get_runtime" => vec![
-            (json!({"name": "torch-distributed", "include_packages": true}), Good),
-            (gone, Code("not_found")),
-        ],
-        // a job that cannot be placed has no log, and the events say why
-        "get_training_logs" => vec![
-            (json!({"name": "walk"}), Good),
-            (json!({"name": "walk", "tail_lines": 1, "pattern": "epoch"}), Good),
-            (json!({"name": "stuck"}), Good),
-            (gone, Code("not_found")),
-        ],
-        "get_training_events" => vec![(json!({"name": "walk"}), Good), (gone, Code("not_found"))],
-        "run_container_training" => {
-            let job = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0});
-            let confirmed =
-                json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0, "confirmed": true});
-            let lost = json!({"name": "probe2", "image": "example.com/train:1", "runtime": "nope"});
-            vec![
-                (job, Good),
-                (confirmed.clone(), Good),
-                // the same name again: the existing job is read to tell whose it is
-                (confirmed, Code("already_exists")),
-                (lost, Code("not_found")),
-            ]
-        }
-        "run_custom_training" => {
-            let script = |name: &str, runtime: &str, confirmed: bool| json!({"name": name, "script": "x = 1", "runtime": runtime, "gpu_per_node": 0, "confirmed": confirmed});
-            vec![
-                (script("script", "torch-distributed", false), Good),
-                (script("script", "torch-distributed", true), Good),
-                // the same name again: the existing job is read to tell whose it is
-                (script("script", "torch-distributed", true), Code("already_exists")),
-                (script("script2", "nope", false), Code("not_found")),
-            ]
-        }
-        "fine_tune" => {
-            let chosen = json!({"name": "tuned", "model": "Qwen/Qwen2.5-1.5B", "dataset": "tatsu-lab/alpaca"});
-            let named = |name: &str, runtime: &str, confirmed: bool| {
-                json!({"name": name, "model": "Qwen/Qwen2.5-1.5B", "dataset": "tatsu-lab/alpaca", "runtime": runtime,
-                    "confirmed": confirmed})
-            };
-            vec![
-                (chosen, Good),
-                (named("tuned", "torchtune-qwen2.5-1.5b", true), Good),
-                // the same name again: the existing job is read to tell whose it is
-                (named("tuned", "torchtune-qwen2.5-1.5b", true), Code("already_exists")),
-                (named("tuned2", "nope", false), Code("not_found")),
-            ]
-        }
-        "update_training_job" => {
-            let told = |name: &str, action: &str| json!({"name": name, "action": action});
-            let confirmed = |name: &str, action: &str| json!({"name": name, "action": action, "confirmed": true});
-            vec![
-                (told("spare", "suspend"), Good),
-                (confirmed("spare", "suspend"), Good),
-                (confirmed("spare", "suspend"), Good),
-                (confirmed("spare", "resume"), Good),
-                // on a runtime of its namespace
-                (told("housed", "suspend"), Good),
-                (told("nobody", "suspend"), Code("not_found")),
-            ]
-        }
-        // one that runs is watched; one that is stuck is looked into
-        "wait_for_training" => vec![
-            (json!({"name": "walk", "target_statuses": "Running"}), Good),
-            (json!({"name": "walk", "timeout_seconds": 1}), Good),
-            (json!({"name": "stuck"}), Good),
-            (gone, Code("not_found")),
-        ],
-        "delete_training_job" => vec![
-            (json!({"name": "spare"}), Good),
-            (json!({"name": "spare", "confirmed": true}), Good),
-            (gone, Code("not_found")),
-        ],
-        "inspect_crd" => vec![
-            (json!({}), Good),
-            (json!({"name": "TrainJob", "path": "spec.trainer"}), Good),
-            (json!({"name": "widgets.example.com"}), Code("not_found")),
-        ],
-        "inspect_controller" => vec![
-            (json!({"namespace": HERE}), Good),
-            (json!({"namespace": HERE, "view": "events"}), Good),
-            (json!({"view": "deployment"}), Good),
-        ],
-        "create_runtime" => runtimes(&[
-            (json!({"spec": runtime()["spec"]}), Good),
-            (json!({"spec": runtime()["spec"], "confirmed": true}), Good),
-            (
-                json!({"spec": runtime()["spec"], "confirmed": true}),
-                Code("already_exists"),
-            ),
-        ]),
-        // everybody may read the cluster's runtimes, so what is refused to nobody's user is the trial of a change
-        "patch_runtime" => {
-            let shipped = json!({"name": "torch-distributed", "patch": {"mlPolicy": {"numNodes": 2}}});
-            let mut calls = vec![(shipped, Good)];
-            calls.extend(runtimes(&[
-                (json!({"patch": {"mlPolicy": {"numNodes": 2}}}), Good),
-                (json!({"patch": {"mlPolicy": {"numNodes": 2}}, "confirmed": true}), Good),
-            ]));
-            calls
-        }
-        "delete_runtime" => {
-            let mut calls = vec![(json!({"name": "torch-distributed"}), Good)];
-            calls.extend(runtimes(&[
-                (json!({}), Good),
-                (json!({"confirmed": true}), Good),
-                (json!({}), Code("not_found")),
-            ]));
-            calls
-        }
-        "list_optimization_jobs" => vec![(json!({}), Good), (json!({"namespace": "*"}), Good)],
-        "get_optimization_job" | "get_best_hyperparameters" => {
-            vec![(json!({"name": experiment}), Good), (gone, Code("not_found"))]
-        }
-        // the service of the registry has nothing behind it here
-        "list_models" => vec![(json!({}), Code("unreachable"))],
-        "get_model" | "list_model_versions" => vec![(json!({"name": "bert"}), Code("unreachable"))],
-        other => panic!("{other} has no calls here: say what it does on a real cluster"),
-    }
-}
-
-/// Stands for the namespace of the visit in the arguments of calls.
-const HERE: &str = "$HERE";
-
-/// Calls about a runtime of the cluster, and then the same about one of the namespace.
-fn runtimes(calls: &[(Value, Expect)]) -> Vec<(Value, Expect)> {
-    let cluster = calls.iter().cloned().map(|(mut arguments, expected)| {
-        arguments["name"] = json!(format!("for-{HERE}"));
-        (arguments, expected)
-    });
-    let own = calls.iter().cloned().map(|(mut arguments, expected)| {
-        arguments["name"] = json!("own");
-        arguments["namespace"] = json!(HERE);
-        (arguments, expected)
-    });
-    cluster.chain(own).collect()
-}
-
-/// A runtime without a name.
-fn runtime() -> Value {
-    let part = json!({"name": "node", "template": {
-        "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
-        "spec": {"template": {"spec": {"containers": [{"name": "node", "image": "example.com/train:1"}]}}}}});
-    json!({"apiVersion": "trainer.kubeflow.org/v1alpha1",
-        "spec": {"mlPolicy": {"torch": {}}, "template": {"spec": {"replicatedJobs": [part]}}}})
-}
-
-/// Arguments for a namespace.
-fn placed(arguments: &Value, namespace: &str) -> Value {
-    serde_json::from_str(&arguments.to_string().replace(HERE, namespace)).unwrap()
-}
+use calls::Expect::{Code, Good};
+use calls::{calls, placed};
+use furniture::furnish;
 
 /// Adds a test for each tool, and one for the number of requests.
 pub(crate) fn add(tests: &mut Tests) {
@@ -306,73 +131,6 @@ fn declared(spec: &ToolSpec) -> BTreeSet<String> {
     .collect()
 }
 
-/// What there is to look at in the namespace.
-async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> String {
-    let registry = json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "model-registry-service"},
-        "spec": {"ports": [{"name": "http-api", "port": 8080}], "selector": {"app": "nobody"}},
-    });
-    world.create("services", &registry).await;
-    katib::define(&stage.api).await;
-    let experiment = katib::copy(&stage.api, &world.namespace).await;
-    let submit = |name: &str, gpus: u32| {
-        json!({"name": name, "image": "example.com/train:1", "num_nodes": 1, "gpu_per_node": gpus, "confirmed": true,
-            "env": {"SIM_RUN": "10h", "SIM_LOG": "epoch 1\nepoch 2"}})
-    };
-    world.good("run_container_training", submit("walk", 0)).await;
-    world.good("run_container_training", submit("spare", 0)).await;
-    if spec.name == "update_training_job" {
-        let path = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed";
-        let mut runtime = stage.api.get(path).await.unwrap();
-        runtime["kind"] = json!("TrainingRuntime");
-        runtime["metadata"] = json!({"name": "own", "labels": runtime["metadata"]["labels"]});
-        world.create("trainingruntimes.trainer.kubeflow.org", &runtime).await;
-        let mut housed = submit("housed", 0);
-        housed["runtime"] = json!("own");
-        world.good("run_container_training", housed).await;
-    }
-    if matches!(spec.name, "get_training_logs" | "wait_for_training") {
-        world.good("run_container_training", submit("stuck", 64)).await;
-        world
-            .job("stuck", "the reason", |told| told["reason"] == "Unschedulable")
-            .await;
-    }
-    world.running("walk", 1).await;
-    world.status("walk", "Running").await;
-    match spec.name {
-        "patch_runtime" | "delete_runtime" => {
-            for (kind, name) in [
-                ("TrainingRuntime", "own".to_owned()),
-                ("ClusterTrainingRuntime", format!("for-{}", world.namespace)),
-            ] {
-                let mut runtime = runtime();
-                runtime["kind"] = json!(kind);
-                runtime["metadata"] = json!({"name": name});
-                world
-                    .create(&format!("{}s.trainer.kubeflow.org", kind.to_lowercase()), &runtime)
-                    .await;
-            }
-        }
-        "inspect_controller" => {
-            let labels = json!({"app.kubernetes.io/name": "trainer", "app.kubernetes.io/component": "manager"});
-            let container = json!({"name": "manager", "image": "example.com/manager:1",
-                "env": [{"name": "SIM_RUN", "value": "10h"}, {"name": "SIM_LOG", "value": "works"}]});
-            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "manager-0", "labels": labels},
-                "spec": {"containers": [container]}});
-            world.create("pods", &pod).await;
-            world
-                .place
-                .until("the controller's pod", async || {
-                    let pod = world.object("pods", "manager-0").await?;
-                    (pod["status"]["phase"] == "Running").then_some(())
-                })
-                .await;
-        }
-        _ => {}
-    }
-    experiment
-}
-
 /// Gives a user the rights that a tool declares: in the namespace, and in the cluster where the tool says so. What is
 /// read in Trainer's own namespace everybody may read, by Trainer's manifests.
 async fn grant(stage: &Stage, spec: &ToolSpec, user: &str, namespace: &str) {
@@ -410,6 +168,7 @@ async fn without_rights(stage: &Arc<Stage>, spec: ToolSpec) -> BTreeSet<String> 
     let user = stage.unique("nobody");
     world.server = as_user(&stage.user(&user, &world.namespace), &world.namespace, Map::new());
     let (arguments, _) = calls(spec.name, "bert-lr-search").swap_remove(0);
+    let mark = stage.audit().mark();
     let answer = world.call(spec.name, placed(&arguments, &world.namespace)).await;
     let text = &answer.text;
     let required = spec.access.iter().find(|access| access.need == Need::Required);
@@ -429,7 +188,7 @@ async fn without_rights(stage: &Arc<Stage>, spec: ToolSpec) -> BTreeSet<String> 
             assert!(told, "{} does not say what it could not see: {text}", spec.name);
         }
     }
-    words(&stage.audit().since(0, &user).unwrap()).collect()
+    words(&stage.audit().since(mark, &user).unwrap()).collect()
 }
 
 /// How many requests a call may make that looks until something has happened.

@@ -1,6 +1,6 @@
 //! The built binary and kubectl, beside each other on the control plane.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use kf_mcp_tests::World;
 use serde_json::Value;
 
 use crate::Tests;
-use crate::stage::Stage;
+use crate::stage::{Stage, built};
 
 /// Adds the tests of the binary.
 pub(crate) fn add(tests: &mut Tests) {
@@ -22,18 +22,6 @@ pub(crate) fn add(tests: &mut Tests) {
             a_user_with_the_shipped_role_works_in_one_namespace(&stage).await;
         },
     );
-}
-
-/// The built binary beside which this test was built.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let built = own.ancestors().nth(2).unwrap().join("kubeflow-mcp");
-    assert!(
-        built.exists(),
-        "{} is not built: cargo build -p kf-mcp-cli",
-        built.display()
-    );
-    built
 }
 
 /// Runs a program as the user of a kubeconfig; whether it succeeded, and what it printed.
@@ -69,7 +57,7 @@ async fn a_submitted_job_runs_and_kubectl_agrees(stage: &Arc<Stage>) {
         "confirmed=true",
         &namespace,
     ];
-    let (good, said) = run(&binary(), &kubeconfig, &arguments).await;
+    let (good, said) = run(&built("kubeflow-mcp"), &kubeconfig, &arguments).await;
     assert!(good, "{said}");
     world.running("hello", 2).await;
     let kubectl = stage.plane.kubectl();
@@ -99,6 +87,7 @@ async fn a_submitted_job_runs_and_kubectl_agrees(stage: &Arc<Stage>) {
 
 /// Somebody who has only the role that Trainer ships for users, and only in one namespace.
 async fn a_user_with_the_shipped_role_works_in_one_namespace(stage: &Arc<Stage>) {
+    let mark = stage.audit().mark();
     let user = stage.unique("alice");
     let kubeconfig = stage.plane.user(&user, &["team-a"], "team-a").unwrap();
     let job = stage.unique("hers");
@@ -117,7 +106,7 @@ async fn a_user_with_the_shipped_role_works_in_one_namespace(stage: &Arc<Stage>)
                 "confirmed=true",
                 namespace,
             ];
-            run(&binary(), &kubeconfig, &arguments).await
+            run(&built("kubeflow-mcp"), &kubeconfig, &arguments).await
         }
     };
     let (good, said) = submit("namespace=team-a").await;
@@ -127,12 +116,17 @@ async fn a_user_with_the_shipped_role_works_in_one_namespace(stage: &Arc<Stage>)
         !good && said.contains("forbidden") && said.contains("trainjobs"),
         "{said}"
     );
-    let (good, listed) = run(&binary(), &kubeconfig, &["call", "list_training_jobs"]).await;
+    let (good, listed) = run(&built("kubeflow-mcp"), &kubeconfig, &["call", "list_training_jobs"]).await;
     assert!(good && listed.contains(&job), "{listed}");
-    let (good, said) = run(&binary(), &kubeconfig, &["call", "list_training_jobs", "namespace=*"]).await;
+    let (good, said) = run(
+        &built("kubeflow-mcp"),
+        &kubeconfig,
+        &["call", "list_training_jobs", "namespace=*"],
+    )
+    .await;
     assert!(!good && said.contains("forbidden"), "{said}");
     let (good, said) = run(
-        &binary(),
+        &built("kubeflow-mcp"),
         &kubeconfig,
         &[
             "call",
@@ -145,7 +139,7 @@ async fn a_user_with_the_shipped_role_works_in_one_namespace(stage: &Arc<Stage>)
     )
     .await;
     assert!(good, "{said}");
-    let asked = stage.audit().since(0, &user).unwrap();
+    let asked = stage.audit().since(mark, &user).unwrap();
     assert!(
         asked.iter().any(|entry| entry.verb == "create" && entry.code == 201),
         "{asked:?}"

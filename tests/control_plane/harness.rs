@@ -1,6 +1,6 @@
 //! The harness itself: a second control plane beside the one that the tests use, ended in all the ways there are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use kf_mcp_control_plane::{Layout, Plane};
 
 use crate::Tests;
-use crate::stage::Stage;
+use crate::stage::{Stage, built};
 
 /// How long processes may take to go.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,6 +54,13 @@ fn nothing_is_left_however_a_control_plane_ends(stage: &Stage) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    until(PATIENCE, || Plane::processes(&layout).iter().any(|(.., alive)| *alive));
+    let again = run(&dir, &["up", "--detach"]);
+    assert!(
+        !again.status.success() && text(&again).contains("already"),
+        "one that is not ready yet is not disturbed: {}",
+        text(&again)
+    );
     until(Duration::from_secs(60), || Plane::attach(&layout).is_ok());
     up.kill().unwrap();
     up.wait().unwrap();
@@ -78,14 +85,8 @@ fn nothing_is_left_however_a_control_plane_ends(stage: &Stage) {
     assert!(other.join("thesis.tex").exists());
 }
 
-/// The program that keeps control planes, beside which this test was built.
-fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("control-plane")
-}
-
 fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(built("control-plane"));
     // the tests' own control plane is not meant
     command
         .args(arguments)

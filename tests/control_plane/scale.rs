@@ -9,7 +9,7 @@ use kf_mcp_control_plane::process::Id;
 use serde_json::{Value, json};
 
 use crate::Tests;
-use crate::stage::Stage;
+use crate::stage::{Stage, built};
 
 /// How many jobs.
 const JOBS: usize = 1000;
@@ -39,8 +39,7 @@ async fn a_page_of_a_thousand_jobs_is_one_request_and_memory_stays(stage: &Arc<S
     }
     let user = stage.unique("reader");
     let kubeconfig = stage.plane.user(&user, &["system:masters"], &world.namespace).unwrap();
-    let own = std::env::current_exe().unwrap();
-    let mut child = Command::new(own.ancestors().nth(2).unwrap().join("kubeflow-mcp"))
+    let mut child = Command::new(built("kubeflow-mcp"))
         .args(["serve", "--no-banner", "--log-level", "error"])
         .env("KUBECONFIG", &kubeconfig)
         .stdin(Stdio::piped())

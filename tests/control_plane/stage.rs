@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use kf_mcp_control_plane::{Api, Audit, Layout, Plane};
 use kf_mcp_tests::World;
+use kf_mcp_tests::fidelity::life::world::GPUS;
 use kf_mcp_tests::place::{Place, TEST};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, SemaphorePermit};
-
-/// The GPUs of the simulated nodes.
-const GPUS: u32 = 12;
 
 /// The control plane of this run.
 pub(crate) struct Stage {
@@ -20,6 +18,14 @@ pub(crate) struct Stage {
     pub(crate) runtime: Runtime,
     gpus: Semaphore,
     used: AtomicU32,
+}
+
+/// One of the workspace's programs, beside which this test was built.
+pub(crate) fn built(program: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let path = own.ancestors().nth(2).unwrap().join(program);
+    assert!(path.exists(), "{} is not built: cargo build", path.display());
+    path
 }
 
 /// Removes what an earlier run on the same control plane left behind, such as pods that hold GPUs.
@@ -62,14 +68,14 @@ impl Stage {
             plane,
             api,
             runtime,
-            gpus: Semaphore::new(GPUS as usize),
+            gpus: Semaphore::new(usize::from(GPUS)),
             used: AtomicU32::new(0),
         }))
     }
 
     /// Holds GPUs, so that tests that need them do not take them from each other.
     pub(crate) async fn gpus(&self, number: u32) -> SemaphorePermit<'_> {
-        self.gpus.acquire_many(number.min(GPUS)).await.unwrap()
+        self.gpus.acquire_many(number.min(u32::from(GPUS))).await.unwrap()
     }
 
     /// The real cluster.

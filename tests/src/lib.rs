@@ -8,7 +8,7 @@ pub mod world;
 use kf_mcp_core::ClientModule;
 
 pub use place::Place;
-pub use world::{World, server};
+pub use world::World;
 
 /// All components.
 pub const MODULES: &[&dyn ClientModule] = &[&kf_mcp_trainer::MODULE, &kf_mcp_optimizer::MODULE, &kf_mcp_hub::MODULE];

@@ -41,7 +41,7 @@ impl World {
     pub fn with(scenario: &str, configure: impl FnOnce(Map<String, Value>) -> Map<String, Value>) -> Self {
         let start: Timestamp = START.parse().expect("a time");
         let sandbox = Sandbox::named(scenario, SandboxClock::manual(start)).expect("a scenario");
-        let server = on_sandbox(&sandbox, Persona::PlatformAdmin, configure(Map::new()));
+        let server = on_sandbox(&sandbox, configure(Map::new()));
         Self {
             namespace: sandbox.default_namespace(),
             place: Place::Sandbox(sandbox),
@@ -262,23 +262,10 @@ impl World {
 }
 
 /// A server on a sandbox.
-///
-/// # Panics
-/// When the components do not make a catalogue.
-#[must_use]
-pub fn server(sandbox: &Sandbox, persona: Persona, settings: Map<String, Value>) -> Server {
-    on_sandbox(sandbox, persona, settings)
-}
-
-fn on_sandbox(sandbox: &Sandbox, persona: Persona, settings: Map<String, Value>) -> Server {
+fn on_sandbox(sandbox: &Sandbox, settings: Map<String, Value>) -> Server {
     let cluster = Cluster::ready(sandbox.client(), sandbox.default_namespace(), "the sandbox");
     let time = sandbox.clone();
-    build(
-        cluster,
-        persona,
-        Some(Clock::from_fn(move || time.clock().now())),
-        settings,
-    )
+    build(cluster, Some(Clock::from_fn(move || time.clock().now())), settings)
 }
 
 /// A server that acts as the user of a kubeconfig.
@@ -292,13 +279,21 @@ pub fn as_user(kubeconfig: &std::path::Path, namespace: &str, settings: Map<Stri
         context: None,
         namespace: Some(namespace.to_owned()),
     });
-    build(cluster, Persona::PlatformAdmin, None, settings)
+    build(cluster, None, settings)
 }
 
+/// A server for a platform admin with all components.
 #[allow(clippy::expect_used, reason = "a test's set-up has nobody to tell")]
-fn build(cluster: Cluster, persona: Persona, clock: Option<Clock>, settings: Map<String, Value>) -> Server {
+fn build(cluster: Cluster, clock: Option<Clock>, settings: Map<String, Value>) -> Server {
     let clients = MODULES.iter().map(|module| module.name().to_owned()).collect();
-    let catalogue = Catalogue::new(MODULES, &Selection { clients, persona }).expect("a catalogue");
+    let catalogue = Catalogue::new(
+        MODULES,
+        &Selection {
+            clients,
+            persona: Persona::PlatformAdmin,
+        },
+    )
+    .expect("a catalogue");
     let mut server = Server::builder()
         .catalogue(catalogue)
         .cluster(Arc::new(cluster))

@@ -123,7 +123,11 @@ fn is_vocabulary(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
     ["pad", "eos", "bos", "unk", "sep", "cls", "mask", "image"]
         .iter()
-        .any(|kind| name.ends_with(&format!("{kind}_token")))
+        .any(|kind| {
+            let before = name.strip_suffix("_token").and_then(|name| name.strip_suffix(kind));
+            // The whole word: LAUNCHPAD_TOKEN is a secret.
+            before.is_some_and(|before| before.is_empty() || before.ends_with('_'))
+        })
 }
 
 /// Numbers and booleans after a name such as `token:` are counts and switches, as training logs print them.
@@ -161,6 +165,7 @@ mod tests {
             ("X-Api-Key: abc123", "X-Api-Key: ***"),
             ("password=p@ssw0rd x", "password=*** x"),
             ("run --password hunter2", "run --password ***"),
+            ("LAUNCHPAD_TOKEN=abcdef", "LAUNCHPAD_TOKEN=***"),
             (
                 "\"Authorization\": \"Basic dXNlcjpwYXNz\"",
                 "\"Authorization\": \"Basic ***\"",
@@ -177,7 +182,7 @@ mod tests {
             "token: 151643",
             "loading tokenizer from /workspace/model",
             "epoch 1 key metrics: accuracy=0.935",
-            "pad_token: <|endoftext|> eos_token='</s>'",
+            "pad_token: <|endoftext|> eos_token='</s>' tokenizer.bos_token=<s>",
             "no connection to http://127.0.0.1:8080: refused",
         ] {
             assert_eq!(secrets(text), text);

@@ -20,6 +20,7 @@ mod pods;
 mod quantity;
 mod reason;
 mod refusal;
+mod removal;
 mod runtime_object;
 mod runtimes;
 mod script;

@@ -1,7 +1,9 @@
-//! What a failed request means when it was for one training job.
+//! What a failed request means: for one training job, or for an answer that can do without it.
 
 use kf_mcp_core::ToolError;
 use kf_mcp_core::kube::KubeError;
+
+use crate::pods::outside;
 
 /// What to do about a job that is not there, for tools that read one.
 pub(crate) const CHECK: &str = "check the name and the namespace: list_training_jobs shows what there is";
@@ -17,4 +19,9 @@ pub(crate) fn of_job(error: KubeError, name: &str, namespace: &str, fix: &str) -
         .asked(format!("read training job `{name}` in namespace `{namespace}`"))
         .fix(fix)
         .tool("list_training_jobs")
+}
+
+/// Why something could not be looked at, for an answer that is given without it.
+pub(crate) fn said(error: KubeError) -> String {
+    outside(&ToolError::from(error).answered)
 }

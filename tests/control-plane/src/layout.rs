@@ -32,6 +32,13 @@ pub(crate) struct State {
     pub(crate) steps: Vec<(u64, String)>,
 }
 
+impl State {
+    /// Whether the supervisor still runs.
+    pub(crate) fn supervised(&self) -> bool {
+        self.supervisor.is_some_and(Id::alive)
+    }
+}
+
 impl Layout {
     /// The layout under a directory. Nothing is read.
     pub fn new(dir: impl Into<PathBuf>) -> Self {

@@ -40,11 +40,12 @@ impl Plane {
     /// # Errors
     /// When one is running there, or something does not start; then nothing is left running.
     pub fn up(layout: &Layout, tools: &Tools, tied: bool) -> Result<Up> {
-        if let Ok(plane) = Self::attach(layout) {
+        // also one that is not ready yet: clearing its place would end it
+        if layout.state().is_some_and(|state| state.supervised()) {
             bail!(
                 "a control plane runs in {} already: KUBECONFIG={} (`down` ends it)",
                 layout.dir().display(),
-                plane.layout.kubeconfig().display()
+                layout.kubeconfig().display()
             );
         }
         clear(layout)?;
@@ -93,7 +94,7 @@ impl Plane {
         let state = layout
             .state()
             .with_context(|| format!("no control plane was started in {}", layout.dir().display()))?;
-        if !state.supervisor.is_some_and(Id::alive) {
+        if !state.supervised() {
             bail!("the control plane of {} has ended", layout.dir().display());
         }
         if !state.ready {

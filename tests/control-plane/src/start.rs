@@ -178,7 +178,9 @@ async fn api_server(plane: &mut Plane, setup: &Setup) -> Result<Api> {
         .flag("audit-policy-file", layout.dir().join("audit-policy.yaml"))
         .flag("audit-log-path", layout.audit())
         // a line is in the file before its client has the answer
-        .flag("audit-log-mode", "blocking");
+        .flag("audit-log-mode", "blocking")
+        // never a new file: places in this one are remembered
+        .flag("audit-log-maxsize", "0");
     plane.spawn("kube-apiserver", program)?;
     let api = Api::from_file(&layout.harness()).await?;
     plane

@@ -55,19 +55,19 @@ pub fn run(layout: Layout, tools: Tools, tied: bool) -> Result<()> {
 }
 
 async fn supervise(layout: Layout, tools: Tools, stop: CancellationToken) -> Result<()> {
-    let mut state = State {
+    let state = State {
         supervisor: Id::of(std::process::id()),
         tools: tools.dir().to_owned(),
         ..State::default()
     };
-    layout.write_state(&state)?;
     let mut plane = Plane {
         layout,
         tools,
-        state: std::mem::take(&mut state),
+        state,
         children: Vec::new(),
         begun: Instant::now(),
     };
+    plane.save()?;
     let mut terminated = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let signals = stop.clone();

@@ -59,7 +59,11 @@ pub(crate) fn refusal(quota: &Value, of: &Kind, object: &Value) -> Option<String
 
 /// What an object takes of what a quota limits, in thousandths.
 pub(crate) fn asked(hard: &Map<String, Value>, of: &Kind, object: &Value) -> BTreeMap<String, i128> {
-    let resources = if of.kind == "Pod" { pod(object) } else { BTreeMap::new() };
+    let resources = if of.kind == "Pod" {
+        resources(object)
+    } else {
+        BTreeMap::new()
+    };
     let counted = if of.group.is_empty() {
         format!("count/{}", of.plural)
     } else {
@@ -78,8 +82,8 @@ pub(crate) fn asked(hard: &Map<String, Value>, of: &Kind, object: &Value) -> BTr
         .collect()
 }
 
-/// What a pod takes, by the names that quotas have for it.
-fn pod(pod: &Value) -> BTreeMap<String, i128> {
+/// What a pod takes of resources, by the names that quotas have for it, in thousandths.
+pub(crate) fn resources(pod: &Value) -> BTreeMap<String, i128> {
     let mut all = BTreeMap::new();
     for (name, amount) in quantity::requests(pod) {
         if matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") {

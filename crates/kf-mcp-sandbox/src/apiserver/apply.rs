@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::access;
 use super::answer::Answer;
-use super::body::{decoded, json_type};
+use super::body::decoded;
 use super::change::{Change, Draft};
-use super::errors::{bad_request, conflict_because};
+use super::errors::{Cause, bad_request, conflict_because, invalid_all};
 use super::media;
 use super::names::{same_name, settle_namespace};
 use crate::fields::manage::{Conflict, Refusal};
-use crate::fields::{Known, Shape};
+use crate::fields::{Known, Shape, json_type};
 use crate::kinds::Kind;
 use crate::pattern::Asked;
 use crate::status::Status;
@@ -90,12 +90,15 @@ fn lay(change: &Change<'_>, now: Timestamp, before: Option<&Value>, applied: Val
 
 /// Refuses a custom resource with nulls, which an apply leaves where it takes all that there was.
 fn without_nulls(object: &Value, kind: &Kind) -> Result<(), Status> {
-    let mut causes: Vec<(String, &str, String)> = Known::nulls(Shape::of(kind), object)
+    let mut causes: Vec<Cause> = Known::nulls(Shape::of(kind), object)
         .into_iter()
         .map(|(path, wanted)| {
             let shown = if path == "status" { "" } else { &path };
-            let message = format!("Invalid value: \"null\": {shown} in body must be of type {wanted}: \"null\"");
-            (path, "FieldValueTypeInvalid", message)
+            Cause {
+                reason: "FieldValueTypeInvalid",
+                message: format!("Invalid value: \"null\": {shown} in body must be of type {wanted}: \"null\""),
+                field: path.into(),
+            }
         })
         .collect();
     if causes.is_empty() {
@@ -103,24 +106,17 @@ fn without_nulls(object: &Value, kind: &Kind) -> Result<(), Status> {
     }
     let rest = "Invalid value: null: some validation rules were not checked because the object was invalid; correct the \
                 existing errors to complete validation";
-    causes.push(("<nil>".to_owned(), "FieldValueInvalid", rest.to_owned()));
-    let name = text(object, "/metadata/name");
-    let said: Vec<String> = causes
-        .iter()
-        .map(|(field, _, message)| format!("{field}: {message}"))
-        .collect();
-    let message = format!(
-        "{}.{} \"{name}\" is invalid: [{}]",
-        kind.kind,
+    causes.push(Cause {
+        reason: "FieldValueInvalid",
+        field: "<nil>".into(),
+        message: rest.to_owned(),
+    });
+    Err(invalid_all(
         kind.group,
-        said.join(", ")
-    );
-    let causes: Vec<Value> = causes
-        .into_iter()
-        .map(|(field, reason, message)| json!({"reason": reason, "message": message, "field": field}))
-        .collect();
-    let details = json!({"name": name, "group": kind.group, "kind": kind.kind, "causes": causes});
-    Err(Status::new(422, "Invalid", message).details(details))
+        kind.kind,
+        &text(object, "/metadata/name"),
+        &causes,
+    ))
 }
 
 fn settle(change: &Change<'_>, object: &mut Value, name: &str) -> Result<(), Status> {

@@ -1,13 +1,13 @@
-//! Request bodies of creates and updates.
+//! Request bodies of creates, updates and reviews.
 
 use serde_json::{Value, json};
 
 use super::Call;
-use super::errors::{bad_request, unsupported_media_type};
-use super::media;
+use super::errors::bad_request;
+use super::media::{self, Read};
 use super::names::same_type;
 use super::options::WriteOptions;
-use crate::fields::{Known, Shape};
+use crate::fields::{Known, Shape, json_type};
 use crate::kinds::Kind;
 use crate::status::Status;
 use crate::store::text;
@@ -18,28 +18,10 @@ const SHOWN: usize = 30;
 /// The object in the body of a create or an update, without fields that its kind does not have, and the warnings about
 /// those. With `fieldValidation=Strict` they are refusals.
 pub(crate) fn object(call: &Call, kind: &Kind, options: &WriteOptions) -> Result<(Value, Vec<String>), Status> {
-    let yaml = match call.content_type.as_str() {
-        "" | "application/json" => false,
-        "application/yaml" => true,
-        _ => {
-            return Err(unsupported_media_type(
-                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            ));
-        }
-    };
-    let unrecognized = |why: &str| {
-        bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): {why} ({})",
-            kind.kind,
-            summary(&call.body)
-        ))
-    };
-    let typeless = |why: &str| unrecognized(&format!("couldn't get version/kind; json parse error: {why}"));
-    let read = if yaml {
-        media::yaml(&call.body).map_err(|why| unrecognized(&why))?
-    } else {
-        media::json(&call.body).map_err(|why| typeless(&why))?
-    };
+    let yaml = media::is_yaml(&call.content_type)?;
+    let read = read(call, kind.kind)?;
+    let unrecognized = |why: &str| unrecognized(call, kind.kind, why);
+    let typeless = |why: &str| typeless(call, kind.kind, why);
     let mut object = match read.value {
         object @ Value::Object(_) => object,
         Value::Null => json!({}),
@@ -86,6 +68,27 @@ pub(crate) fn object(call: &Call, kind: &Kind, options: &WriteOptions) -> Result
     Ok((object, warnings))
 }
 
+/// The content of a body that has to be an object of a kind.
+pub(crate) fn read(call: &Call, kind: &str) -> Result<Read, Status> {
+    if media::is_yaml(&call.content_type)? {
+        media::yaml(&call.body).map_err(|why| unrecognized(call, kind, &why))
+    } else {
+        media::json(&call.body).map_err(|why| typeless(call, kind, &why))
+    }
+}
+
+fn unrecognized(call: &Call, kind: &str, why: &str) -> Status {
+    bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({})",
+        summary(&call.body)
+    ))
+}
+
+fn typeless(call: &Call, kind: &str, why: &str) -> Status {
+    let why = format!("couldn't get version/kind; json parse error: {why}");
+    unrecognized(call, kind, &why)
+}
+
 /// Gives an object of a built-in kind its type, where it does not say it: the path says it all.
 pub(crate) fn typed(object: &mut Value, kind: &Kind) {
     if kind.custom() {
@@ -120,18 +123,6 @@ pub(crate) fn decoded(object: &mut Value, kind: &Kind) {
 /// What a strict reader says.
 pub(crate) fn strict(warnings: &[String]) -> String {
     format!("strict decoding error: {}", warnings.join(", "))
-}
-
-/// The kind of a value, as Go's JSON reader calls it.
-pub(crate) fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 /// The beginning of a body: as text when it looks like an object, else in hexadecimal.

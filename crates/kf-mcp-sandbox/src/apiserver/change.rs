@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::answer::Answer;
-use super::errors::{Cause, already_exists, conflict, conflict_because, invalid, not_found};
+use super::errors::{Cause, already_exists, conflict, conflict_because, details, invalid, not_found};
 use super::fresh::{defaults, generate_name, labels, service_account};
 use super::options::WriteOptions;
 use super::view::Shown;
@@ -207,10 +207,8 @@ impl<'a> Change<'a> {
         );
         let why = format!("namespace {namespace} is being terminated");
         let cause = json!({"reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace"});
-        let mut details = json!({"name": name, "kind": kind.plural, "causes": [cause]});
-        if !kind.group.is_empty() {
-            details["group"] = json!(kind.group);
-        }
+        let mut details = details(kind, name);
+        details["causes"] = json!([cause]);
         Err(Status::new(403, "Forbidden", message).details(details))
     }
 
@@ -253,7 +251,7 @@ impl<'a> Change<'a> {
         if another {
             let cause = Cause {
                 reason: "FieldValueInvalid",
-                field: "metadata.uid",
+                field: "metadata.uid".into(),
                 message: format!("Invalid value: \"{uid}\": field is immutable"),
             };
             let mut refused = invalid(self.kind.group, self.kind.kind, &name, &cause);
@@ -324,7 +322,7 @@ fn move_field(object: &mut Value, value: Option<Value>, field: &str) {
 
 /// Sets `managedFields`. An empty list is set too: it tells the store to forget the old one.
 fn keep(object: &mut Value, managed: Vec<Value>) {
-    metadata(object).insert("managedFields".into(), json!(managed));
+    metadata(object).insert("managedFields".into(), Value::Array(managed));
 }
 
 fn same_but_managers(object: &Value, before: &Value) -> bool {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::answer::Answer;
 use super::change::refusal;
-use super::errors::{conflict_because, not_found};
+use super::errors::{conflict_because, details, not_found};
 use super::list;
 use super::options::DeleteOptions;
 use super::selector::Selection;
@@ -228,11 +228,7 @@ fn empty(store: &mut Store, namespace: &str, now: Timestamp) {
 }
 
 fn success(kind: &Kind, object: &Value) -> Value {
-    let mut details = json!({
-        "name": object["metadata"]["name"], "kind": kind.plural, "uid": object["metadata"]["uid"],
-    });
-    if !kind.group.is_empty() {
-        details["group"] = json!(kind.group);
-    }
+    let mut details = details(kind, &text(object, "/metadata/name"));
+    details["uid"] = object["metadata"]["uid"].clone();
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 }

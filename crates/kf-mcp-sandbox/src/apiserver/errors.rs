@@ -1,5 +1,7 @@
 //! The API server's refusals, word for word.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::kinds::Kind;
@@ -7,7 +9,7 @@ use crate::status::Status;
 
 /// 404 for an object.
 pub(crate) fn not_found(kind: &Kind, name: &str) -> Status {
-    Status::new(404, "NotFound", format!("{} \"{name}\" not found", kind.qualified())).details(of(kind, name))
+    Status::new(404, "NotFound", format!("{} \"{name}\" not found", kind.qualified())).details(details(kind, name))
 }
 
 /// 409 for a name that is taken.
@@ -17,7 +19,7 @@ pub(crate) fn already_exists(kind: &Kind, name: &str) -> Status {
         "AlreadyExists",
         format!("{} \"{name}\" already exists", kind.qualified()),
     )
-    .details(of(kind, name))
+    .details(details(kind, name))
 }
 
 /// 409 for a write that is based on an old version.
@@ -37,7 +39,7 @@ pub(crate) fn conflict_because(what: &str, why: &str, kind: &Kind, name: &str) -
         "Conflict",
         format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"),
     )
-    .details(of(kind, name))
+    .details(details(kind, name))
 }
 
 /// 400.
@@ -94,11 +96,11 @@ pub(crate) fn too_large(asked: u64, current: u64) -> Status {
 /// One thing that is wrong with an object.
 pub(crate) struct Cause {
     pub(crate) reason: &'static str,
-    pub(crate) field: &'static str,
+    pub(crate) field: Cow<'static, str>,
     pub(crate) message: String,
 }
 
-/// 422 for an object, for one thing.
+/// 422 for an object, for one thing. Where group, kind or name are not known they are empty.
 pub(crate) fn invalid(group: &str, kind: &str, name: &str, cause: &Cause) -> Status {
     invalid_all(group, kind, name, std::slice::from_ref(cause))
 }
@@ -122,8 +124,8 @@ pub(crate) fn invalid_all(group: &str, kind: &str, name: &str, causes: &[Cause])
         .iter()
         .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
         .collect();
-    let mut details = json!({"kind": kind, "causes": causes});
-    for (field, value) in [("name", name), ("group", group)] {
+    let mut details = json!({"causes": causes});
+    for (field, value) in [("name", name), ("group", group), ("kind", kind)] {
         if !value.is_empty() {
             details[field] = json!(value);
         }
@@ -135,7 +137,7 @@ pub(crate) fn invalid_all(group: &str, kind: &str, name: &str, causes: &[Cause])
 pub(crate) fn forbidden_field(field: &'static str, why: &str) -> Cause {
     Cause {
         reason: "FieldValueForbidden",
-        field,
+        field: field.into(),
         message: format!("Forbidden: {why}"),
     }
 }
@@ -145,7 +147,7 @@ pub(crate) fn unsupported_field(field: &'static str, value: &str, supported: &[&
     let supported: Vec<String> = supported.iter().map(|value| format!("\"{value}\"")).collect();
     Cause {
         reason: "FieldValueNotSupported",
-        field,
+        field: field.into(),
         message: format!(
             "Unsupported value: \"{value}\": supported values: {}",
             supported.join(", ")
@@ -154,7 +156,7 @@ pub(crate) fn unsupported_field(field: &'static str, value: &str, supported: &[&
 }
 
 /// `details` that name an object.
-fn of(kind: &Kind, name: &str) -> Value {
+pub(crate) fn details(kind: &Kind, name: &str) -> Value {
     let mut details = json!({"name": name, "kind": kind.plural});
     if !kind.group.is_empty() {
         details["group"] = json!(kind.group);

@@ -83,7 +83,7 @@ pub(crate) fn log(
 impl Options {
     fn new(call: &Call, pod: &str, now: Timestamp) -> Result<Self, Status> {
         let query = &call.query;
-        let refuse = |field, message: &str| {
+        let refuse = |field: &'static str, message: &str| {
             let reason = if message.starts_with("Forbidden") {
                 "FieldValueForbidden"
             } else {
@@ -95,7 +95,7 @@ impl Options {
                 pod,
                 &Cause {
                     reason,
-                    field,
+                    field: field.into(),
                     message: message.to_owned(),
                 },
             ))

@@ -7,7 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;
 
+use super::errors::unsupported_media_type;
 use super::syntax;
+use crate::status::Status;
 
 /// A body, read. Of what is there twice, the last counts.
 #[derive(Debug, Default)]
@@ -16,6 +18,17 @@ pub(crate) struct Read {
     pub(crate) value: Value,
     /// What is there twice, in the words of the real server's reader.
     pub(crate) twice: Vec<String>,
+}
+
+/// Whether a body is YAML rather than JSON by its content type; 415 when it is neither.
+pub(crate) fn is_yaml(content_type: &str) -> Result<bool, Status> {
+    match content_type {
+        "" | "application/json" => Ok(false),
+        "application/yaml" => Ok(true),
+        _ => Err(unsupported_media_type(
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
+    }
 }
 
 /// Reads JSON. The error is the reader's.
@@ -96,7 +109,10 @@ fn whole(value: &mut Value) {
             let float = number.as_f64().unwrap_or_default();
             // beyond this, not every whole number is a float
             if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
-                #[allow(clippy::cast_possible_truncation)]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "nothing is lost of a whole number this small"
+                )]
                 let exact = float as i64;
                 *number = Number::from(exact);
             }

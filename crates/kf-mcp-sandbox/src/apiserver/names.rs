@@ -77,7 +77,7 @@ pub(crate) fn must_be(group: &str, kind: &str, name: &str, field: &'static str, 
         name,
         &Cause {
             reason: "FieldValueInvalid",
-            field,
+            field: field.into(),
             message,
         },
     )

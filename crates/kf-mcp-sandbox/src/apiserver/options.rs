@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::errors::{Cause, bad_request, invalid, unsupported_media_type};
+use super::errors::{Cause, bad_request, invalid};
 use super::syntax::quoted;
 use super::{Call, media};
 use crate::status::Status;
@@ -197,15 +197,11 @@ fn queried(call: &Call) -> Result<Sent, Status> {
 }
 
 fn written(call: &Call) -> Result<Sent, Status> {
-    let read = match call.content_type.as_str() {
-        "" | "application/json" => media::json(&call.body)
-            .map_err(|why| bad_request(format!("couldn't get version/kind; json parse error: {why}")))?,
-        "application/yaml" => media::yaml(&call.body).map_err(bad_request)?,
-        _ => {
-            return Err(unsupported_media_type(
-                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            ));
-        }
+    let read = if media::is_yaml(&call.content_type)? {
+        media::yaml(&call.body).map_err(bad_request)?
+    } else {
+        media::json(&call.body)
+            .map_err(|why| bad_request(format!("couldn't get version/kind; json parse error: {why}")))?
     };
     let (version, kind) = (text(&read.value, "/apiVersion"), text(&read.value, "/kind"));
     if !matches!(kind.as_str(), "" | "DeleteOptions") {
@@ -231,5 +227,6 @@ fn unsupported(kind: &str, field: &'static str, value: &str, supported: &str) ->
 }
 
 fn refused(kind: &str, field: &'static str, reason: &'static str, message: String) -> Status {
+    let field = field.into();
     invalid("meta.k8s.io", kind, "", &Cause { reason, field, message })
 }

@@ -7,15 +7,15 @@ use serde_json::{Map, Value, json};
 use super::Call;
 use super::answer::Answer;
 use super::apply::apply;
-use super::body::{decoded, json_type, strict, typed};
+use super::body::{decoded, strict, typed};
 use super::change::{Change, Draft};
-use super::errors::{bad_request, unsupported_media_type};
+use super::errors::{self, Cause, bad_request, unsupported_media_type};
 use super::media;
 use super::names::{conversion, must_be, same_name, settle_namespace, unknown};
 use super::options::APPLY;
 use crate::Inner;
 use crate::admission;
-use crate::fields::{Known, Shape, plain};
+use crate::fields::{Known, Shape, json_type, plain};
 use crate::kinds::Kind;
 use crate::status::Status;
 use crate::store::text;
@@ -243,7 +243,10 @@ fn unconvertible(object: &Value, version: &str, kind: &str, served: &str) -> Sta
 
 /// 422 for what a patch makes of an object.
 fn invalid(shown: &str, why: &str) -> Status {
-    let message = format!("Invalid value: {}: {why}", json!(shown));
-    let causes = json!([{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]);
-    Status::new(422, "Invalid", format!(" \"\" is invalid: patch: {message}")).details(json!({"causes": causes}))
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        field: "patch".into(),
+        message: format!("Invalid value: {}: {why}", json!(shown)),
+    };
+    errors::invalid("", "", "", &cause)
 }

@@ -5,16 +5,13 @@ use serde_json::{Value, json};
 
 use super::access::{allowed, rules_of};
 use super::answer::Answer;
-use super::errors::{bad_request, method_not_allowed, unsupported_media_type};
-use super::{Call, media};
+use super::errors::{self, Cause, bad_request, method_not_allowed};
+use super::{Call, body};
 use crate::Inner;
 use crate::kinds::Kind;
 use crate::pattern::Asked;
 use crate::status::Status;
 use crate::store::text;
-
-/// How much of a body messages show.
-const SHOWN: usize = 30;
 
 /// Answers a review, if that is what is asked for.
 pub(crate) fn review(inner: &Inner, call: &Call) -> Option<Result<Answer, Status>> {
@@ -32,7 +29,7 @@ pub(crate) fn review(inner: &Inner, call: &Call) -> Option<Result<Answer, Status
 }
 
 fn answer(inner: &Inner, call: &Call, kind: &str) -> Result<Answer, Status> {
-    let mut body = body(call, kind)?;
+    let mut body = asked(call, kind)?;
     let status = match kind {
         "SelfSubjectAccessReview" => access(inner, &body["spec"])?,
         "SelfSubjectRulesReview" => {
@@ -56,20 +53,8 @@ fn answer(inner: &Inner, call: &Call, kind: &str) -> Result<Answer, Status> {
 }
 
 /// The review in a body.
-fn body(call: &Call, kind: &str) -> Result<Value, Status> {
-    if !matches!(call.content_type.as_str(), "" | "application/json") {
-        return Err(unsupported_media_type(
-            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-        ));
-    }
-    let read = media::json(&call.body).map_err(|why| {
-        let start = String::from_utf8_lossy(call.body.get(..SHOWN).unwrap_or(&call.body));
-        let more = if call.body.len() > SHOWN { " ..." } else { "" };
-        bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: \
-             {why} ({start}{more})"
-        ))
-    })?;
+fn asked(call: &Call, kind: &str) -> Result<Value, Status> {
+    let read = body::read(call, kind)?;
     let body = if read.value.is_object() { read.value } else { json!({}) };
     let (version, given) = (text(&body, "/apiVersion"), text(&body, "/kind"));
     if given.is_empty() || given == kind {
@@ -93,7 +78,7 @@ fn access(inner: &Inner, spec: &Value) -> Result<Value, Status> {
         (false, false) => {
             let why =
                 "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
-            return Err(invalid("spec.resourceAttributes", why));
+            return Err(invalid("spec.resourceAttributes", why.to_owned()));
         }
         (true, true) => {
             let (at, verb) = (text(path, "/path"), text(path, "/verb"));
@@ -102,7 +87,7 @@ fn access(inner: &Inner, spec: &Value) -> Result<Value, Status> {
                 json!(at),
                 json!(verb)
             );
-            return Err(invalid("spec.nonResourceAttributes", &why));
+            return Err(invalid("spec.nonResourceAttributes", why));
         }
         _ => {}
     }
@@ -121,9 +106,11 @@ fn access(inner: &Inner, spec: &Value) -> Result<Value, Status> {
     })
 }
 
-fn invalid(field: &str, message: &str) -> Status {
-    let group = "authorization.k8s.io";
-    let causes = json!([{"reason": "FieldValueInvalid", "message": message, "field": field}]);
-    Status::new(422, "Invalid", format!(".{group} \"\" is invalid: {field}: {message}"))
-        .details(json!({"group": group, "causes": causes}))
+fn invalid(field: &'static str, message: String) -> Status {
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        field: field.into(),
+        message,
+    };
+    errors::invalid("authorization.k8s.io", "", "", &cause)
 }

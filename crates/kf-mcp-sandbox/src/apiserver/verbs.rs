@@ -65,7 +65,7 @@ pub(crate) fn update(
                 name,
                 &Cause {
                     reason: "FieldValueInvalid",
-                    field: "metadata.resourceVersion",
+                    field: "metadata.resourceVersion".into(),
                     message: "Invalid value: 0: must be specified for an update".to_owned(),
                 },
             ));

@@ -1,6 +1,7 @@
 //! Events as the two recorders of Kubernetes write them, and how the older one counts those that are alike.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -100,6 +101,20 @@ fn base_event(about: &Value, note: Note<'_>, now: Timestamp) -> Value {
     })
 }
 
+/// The events of a namespace about one object, found by the names that [`base_event`] gives them.
+pub(super) fn about<'a>(
+    store: &'a Store,
+    namespace: &str,
+    name: &str,
+    uid: &'a Value,
+) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
+    let prefix = format!("{name}.");
+    store
+        .list_after(kind("Event"), Some(namespace), Some((namespace, &prefix)))
+        .take_while(move |event| text(event, "/metadata/name").starts_with(&prefix))
+        .filter(move |event| event["involvedObject"]["uid"] == *uid)
+}
+
 /// Writes an event of the old recorder: one that was there before is counted, many of one sort become one, and a
 /// reporter that has much to say about one object is not heard any more.
 pub(super) fn record(store: &mut Store, mut event: Value, now: Timestamp) {
@@ -150,16 +165,11 @@ fn look(store: &Store, event: &Value, now: Timestamp) -> (String, String, usize,
     let message = text(event, "/message");
     let key = format!("{sort}/{}/{message}", text(event, "/involvedObject/fieldPath"));
     let namespace = text(event, "/metadata/namespace");
-    let prefix = format!("{}.", text(event, "/involvedObject/name"));
+    let (name, uid) = (text(event, "/involvedObject/name"), &event["involvedObject"]["uid"]);
     let mut messages = BTreeSet::from([message]);
     let mut spoken = 0;
     let mut since = now;
-    for other in store
-        .list_after(kind("Event"), Some(&namespace), Some((&namespace, &prefix)))
-        .take_while(|other| text(other, "/metadata/name").starts_with(&prefix))
-        .filter(|other| other["involvedObject"]["uid"] == event["involvedObject"]["uid"])
-        .filter(|other| other["source"] == event["source"])
-    {
+    for other in about(store, &namespace, &name, uid).filter(|other| other["source"] == event["source"]) {
         spoken += number(other, "/count").unwrap_or(1);
         since = since.min(time(other, "/firstTimestamp").unwrap_or(now));
         let recent = time(other, "/lastTimestamp").is_some_and(|last| now.duration_since(last) <= WINDOW);

@@ -51,7 +51,7 @@ fn parse(text: &str) -> Option<(i128, Format)> {
         (ten(power + 9)?, Format::Decimal)
     } else {
         let power: i32 = unit.strip_prefix(['e', 'E'])?.parse().ok()?;
-        (ten(power + 9)?, Format::Exponent)
+        (ten(power.checked_add(9)?)?, Format::Exponent)
     };
     let below = ten(i32::try_from(fraction.len()).ok()?)?;
     let scaled = mantissa.checked_mul(scale)?;
@@ -119,7 +119,7 @@ fn written(amount: i128, format: Format) -> String {
 pub fn summed(resource: &str, milli: i128) -> String {
     let sized = ["memory", "storage"].iter().any(|size| resource.contains(size)) || resource.starts_with("hugepages");
     let format = if sized { Format::Binary } else { Format::Decimal };
-    written(milli * (NANO / 1000), format)
+    written(milli.saturating_mul(NANO / 1000), format)
 }
 
 /// What a pod asks for: per resource the sum over its containers of requests, or of limits where requests are missing.
@@ -189,5 +189,10 @@ mod tests {
         assert_eq!(milli(&json!(2)), Some(2000));
         assert_eq!(milli(&json!("1Ki")), Some(1_024_000));
         assert_eq!(milli(&json!("x")), None);
+        for outlandish in ["1e2147483647", "1e-2147483648", "999999999999999999Ei"] {
+            assert_eq!(milli(&json!(outlandish)), None, "{outlandish}");
+        }
+        let most = milli(&json!("100000000000Ei")).unwrap();
+        assert!(!summed("memory", most + most).is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! Values as Go's `fmt` prints them, for messages that must read like the real server's.
+//! Values as Go's `fmt` prints them, and what Go calls them, for messages that must read like the real
+//! server's.
 
 use serde_json::Value;
 
@@ -29,6 +30,18 @@ pub(super) fn literal(value: &Value) -> String {
             format!("map[string]interface {{}}{{{}}}", fields.join(", "))
         }
         single => single.to_string(),
+    }
+}
+
+/// What Go's JSON reader calls a value.
+pub(crate) fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

@@ -18,7 +18,7 @@ mod step;
 mod table;
 mod types;
 
-pub(crate) use go::plain;
+pub(crate) use go::{json_type, plain};
 pub(crate) use known::Known;
 pub(crate) use set::Set;
 pub(crate) use types::{Mapped, Shape};

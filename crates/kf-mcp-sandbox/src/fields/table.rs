@@ -1,8 +1,9 @@
 //! Reads `types.txt`: what the OpenAPI documents of a real server (1.36, with the definitions of JobSet 0.12 and Trainer
 //! 2.3) say about the types of the sandbox's kinds, without their descriptions.
 //!
-//! The first part, up to the empty line, has lines of `apiVersion kind type`. The second defines the named types, each a
-//! struct: `T5 field:type field:type … *:type`, the star standing for all other fields. A type is
+//! The first part, up to the empty line, has comments, which begin with `#`, and lines of `apiVersion kind type`. The
+//! second defines the named types, each a struct: `T5 field:type field:type … *:type`, the star standing for all other
+//! fields. A type is
 //!
 //! | written | means |
 //! |---|---|
@@ -15,9 +16,9 @@
 //! | `[t]=` | a set |
 //! | `[t]@a,b="x"` | a list whose elements are told apart by `a` and `b`, with `b`'s default |
 //!
-//! and after a field's type: `+` for a struct that the server always writes, `?` for what it has as null, `~key` (`~` for single values) for a list
-//! that strategic merge patches merge, `^` for what clients patch with `$retainKeys`, `|json` for the default of a custom
-//! resource's field.
+//! and after a field's type: `+` for a struct that the server always writes, `?` for what it has as null, `~key` (`~` for
+//! single values) for a list that strategic merge patches merge, `^` for what clients patch with `$retainKeys`, `|json`
+//! for the default of a custom resource's field. The head of the file says where each of these comes from.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,7 +49,7 @@ pub(super) fn read(text: &str) -> Types {
         }
     }
     let mut known = HashMap::new();
-    for line in kinds.lines() {
+    for line in kinds.lines().filter(|line| !line.starts_with('#')) {
         let mut words = line.split(' ');
         if let (Some(version), Some(kind), Some(shape)) = (words.next(), words.next(), words.next())
             && let Some((link, "")) = reader.link(shape)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use error::Unpatchable;
 
-use crate::fields::{Mapped, Shape};
+use crate::fields::{Known, Mapped, Shape};
 
 /// Says what to do with the map that it is in.
 const DIRECTIVE: &str = "$patch";
@@ -60,7 +60,8 @@ fn merge_field(original: &mut Fields, name: String, value: Value, map: Mapped<'_
     }
     let merged = match (original.remove(&name), value) {
         (Some(Value::Object(old)), Value::Object(new)) => {
-            let inner = inner(map, &name)
+            let inner = map
+                .field(&name)
                 .and_then(Shape::map)
                 .ok_or_else(|| Unpatchable::unknown(&name))?;
             Some(Value::Object(merge_map(old, new, inner)?))
@@ -68,15 +69,19 @@ fn merge_field(original: &mut Fields, name: String, value: Value, map: Mapped<'_
         (Some(Value::Array(old)), Value::Array(new)) => {
             let patching = map.patching(&name);
             if patching.merge {
-                let item = inner(map, &name).and_then(Shape::list).map(|list| list.item());
-                Some(Value::Array(list::merge(old, new, item, &patching.key)?))
+                Some(Value::Array(list::merge(
+                    old,
+                    new,
+                    elements(map, &name),
+                    &patching.key,
+                )?))
             } else {
                 Some(Value::Array(new))
             }
         }
         (Some(old), new) if same_type(&old, &new) => undirected(new),
         (_, mut new) => {
-            without_nulls(&mut new);
+            Known::denull(&mut new);
             undirected(new)
         }
     };
@@ -94,8 +99,7 @@ fn delete_from(original: &mut Fields, name: &str, values: Value, map: Mapped<'_>
         list::one_type([old, gone])?;
         if old.iter().chain(gone).any(Value::is_object) {
             let list = std::mem::take(old);
-            let item = inner(map, name).and_then(Shape::list).map(|list| list.item());
-            *old = list::merge(list, gone.clone(), item, &map.patching(name).key)?;
+            *old = list::merge(list, gone.clone(), elements(map, name), &map.patching(name).key)?;
         } else {
             old.retain(|value| !gone.contains(value));
         }
@@ -123,8 +127,9 @@ fn retain(original: &mut Fields, patch: &mut Fields) -> Result<(), Unpatchable> 
     Ok(())
 }
 
-fn inner<'t>(map: Mapped<'t>, name: &str) -> Option<Shape<'t>> {
-    map.field(name)
+/// The type of the elements of a field that is a list.
+fn elements<'t>(map: Mapped<'t>, name: &str) -> Option<Shape<'t>> {
+    Some(map.field(name)?.list()?.item())
 }
 
 fn same_type(old: &Value, new: &Value) -> bool {
@@ -146,17 +151,6 @@ fn undirected(value: Value) -> Option<Value> {
         }
         Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(undirected).collect())),
         single => Some(single),
-    }
-}
-
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::list::{self, one_type};
-use super::{DIRECTIVE, Fields, ORDER, Shape, Unpatchable, undirected};
+use super::{DIRECTIVE, Fields, ORDER, Unpatchable, elements, undirected};
 use crate::fields::{Mapped, plain};
 
 /// Merges the lists whose order a patch gives, and takes them and their orders out of the patch.
@@ -32,9 +32,8 @@ pub(super) fn lists(original: &mut Fields, patch: &mut Fields, map: Mapped<'_>) 
             (Some(live), None) => live,
             (None, Some(wanted)) => wanted.into_iter().filter_map(undirected).collect(),
             (Some(live), Some(wanted)) if patching.merge => {
-                let item = map.field(name).and_then(Shape::list).map(|list| list.item());
                 stood = overwritten(&live, &wanted, &patching.key);
-                list::merge(live, wanted, item, &patching.key)?
+                list::merge(live, wanted, elements(map, name), &patching.key)?
             }
             (Some(_), Some(wanted)) => wanted,
             (None, None) => continue,

@@ -57,8 +57,8 @@ impl<'a> Script<'a> {
     pub(crate) fn read(wanted: Wanted<'a>, policy: &ScriptPolicy, problems: &mut Problems) -> Self {
         let mut warnings = Vec::new();
         packages::check(wanted.packages, wanted.pip_index_urls, problems, &mut warnings);
-        let facts = python::read(wanted.script);
         let start = if bundle::fits(wanted.script, problems) {
+            let facts = python::read(wanted.script);
             facts.judge(wanted.script, problems, &mut warnings);
             policy.judge(&facts, problems, &mut warnings);
             arguments::check(&facts, wanted.func_args, problems)

@@ -152,27 +152,9 @@ pub(crate) fn usual(plan: &Plan, asked: Layout) -> Option<(Layout, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Given, Method, Optimizer, Precision, Sharding, Weights, facts};
+    use super::super::Method;
+    use super::super::sample::plan;
     use super::*;
-
-    fn plan(model: &str, method: Method) -> Plan {
-        let facts = facts(model, &Given::default()).unwrap();
-        Plan {
-            model: facts.model,
-            known_dims: true,
-            method: Method::Lora,
-            weights: Weights::Bf16,
-            precision: Precision::Mixed,
-            optimizer: Optimizer::Adamw,
-            lora_rank: 8,
-            batch: 1,
-            sequence: 2048,
-            checkpointing: true,
-            sharding: Sharding::Fsdp,
-            gpus: 1,
-        }
-        .with_method(method)
-    }
 
     const ONE: Layout = Layout { nodes: 1, per_node: 1 };
 

@@ -59,26 +59,16 @@ pub(crate) fn hints(plan: &Plan, name: Option<&str>, nodes: u32) -> Vec<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Given, Optimizer, Sharding, Weights, facts};
+    use super::super::{Given, facts, sample};
     use super::*;
 
     fn plan(name: &str, method: Method, gpus: u32) -> Plan {
-        let facts = facts(name, &Given::default()).unwrap();
-        let plan = Plan {
-            model: facts.model,
-            known_dims: true,
-            method,
-            weights: Weights::Bf16,
+        Plan {
             precision: Precision::Pure,
-            optimizer: Optimizer::Adamw,
-            lora_rank: 8,
-            batch: 1,
             sequence: 512,
-            checkpointing: true,
-            sharding: Sharding::Fsdp,
             gpus,
-        };
-        plan.with_method(method)
+            ..sample::plan(name, method)
+        }
     }
 
     fn told(name: &str, method: Method, nodes: u32, gpus: u32) -> Vec<String> {

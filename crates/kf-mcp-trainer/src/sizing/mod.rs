@@ -24,3 +24,5 @@ pub(crate) use method::{Method, Optimizer, Plan, Precision, Sharding, Weights};
 
 #[cfg(test)]
 mod published_tests;
+#[cfg(test)]
+mod sample;

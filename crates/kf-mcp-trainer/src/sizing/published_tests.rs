@@ -1,6 +1,7 @@
 //! The sum against published measurements and statements, with the error that is promised.
 
 use super::memory::GIB;
+use super::sample::plan;
 use super::*;
 
 type Change = fn(Plan) -> Plan;
@@ -21,25 +22,6 @@ struct Published {
     gib: f64,
     /// Whether the figure is what the driver says, with context and fragments, or what PyTorch allocated.
     driver: bool,
-}
-
-fn plan(model: &str, method: Method) -> Plan {
-    let facts = facts(model, &Given::default()).unwrap();
-    Plan {
-        model: facts.model,
-        known_dims: true,
-        method: Method::Lora,
-        weights: Weights::Bf16,
-        precision: Precision::Mixed,
-        optimizer: Optimizer::Adamw,
-        lora_rank: 8,
-        batch: 1,
-        sequence: 2048,
-        checkpointing: true,
-        sharding: Sharding::Fsdp,
-        gpus: 1,
-    }
-    .with_method(method)
 }
 
 fn same(plan: Plan) -> Plan {

@@ -193,6 +193,17 @@ impl Stage {
             .await;
     }
 
+    /// Waits until an object is no more.
+    pub(super) async fn gone(&self, kind: &str, name: &str) {
+        self.until(kind, name, "gone", Value::is_null).await;
+    }
+
+    /// Waits until a `TrainJob` counts its nodes as suspended.
+    pub(super) async fn counted_suspended(&self, name: &str) {
+        self.until("TrainJob", name, "counted", |job| status(job, "node")["suspended"] == 1)
+            .await;
+    }
+
     /// Waits for a `TrainJob`'s condition to be true.
     pub(super) async fn condition(&self, name: &str, condition: &str) {
         self.until("TrainJob", name, condition, |job| has(job, condition)).await;
@@ -229,10 +240,20 @@ impl Stage {
 
     /// Lets the containers of all pods that run and whose name holds `part` end.
     pub(super) async fn end(&self, part: &str) {
+        self.steer(part, &json!({"sim/run": "0s"})).await;
+    }
+
+    /// Lets them end with 1.
+    pub(super) async fn fail(&self, part: &str) {
+        self.steer(part, &json!({"sim/run": "0s", "sim/exit": "1"})).await;
+    }
+
+    /// Writes annotations on all pods that run and whose name holds `part`.
+    pub(super) async fn steer(&self, part: &str, annotations: &Value) {
         for pod in self.list("Pod").await {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             if name.contains(part) && pod["status"]["phase"] == "Running" {
-                self.patch("Pod", name, json!({"metadata": {"annotations": {"sim/run": "0s"}}}))
+                self.patch("Pod", name, json!({"metadata": {"annotations": annotations}}))
                     .await;
             }
         }

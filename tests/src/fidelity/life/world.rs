@@ -4,12 +4,10 @@ use jiff::Timestamp;
 use kf_mcp_sandbox::{Clock, Sandbox, scenario};
 use serde_json::{Value, json};
 
-/// Name, CPUs, memory, disk, GPUs and GPU product of each node.
-const NODES: [(&str, &str, &str, &str, &str, &str); 3] = [
-    ("cpu-0", "64", "256Gi", "1Ti", "", ""),
-    ("gpu-0", "128", "1Ti", "4Ti", "8", "NVIDIA-H100-80GB-HBM3"),
-    ("gpu-1", "96", "512Gi", "4Ti", "4", "NVIDIA-A100-SXM4-40GB"),
-];
+/// The control plane's nodes, as it creates them.
+const NODES: &str = include_str!("../../../control-plane/config/nodes.yaml");
+/// How many GPUs they have.
+pub const GPUS: u8 = 12;
 
 /// An empty, healthy cluster with the control plane's nodes and a clock that moves by hand.
 ///
@@ -23,26 +21,32 @@ pub fn sandbox() -> Sandbox {
     world.objects.retain(|object| object["kind"] != "Node");
     // What the scenario runs on nodes that are not there would look for new ones.
     world.objects.retain(|object| object["kind"] != "Pod");
-    world.objects.extend(NODES.map(node));
+    world.objects.extend(nodes());
     Sandbox::new(world, Clock::manual(start))
 }
 
-fn node((name, cpu, memory, disk, gpus, product): (&str, &str, &str, &str, &str, &str)) -> Value {
-    let mut labels =
-        json!({"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name});
-    let mut room = json!({"cpu": cpu, "memory": memory, "ephemeral-storage": disk, "pods": "4000"});
-    if gpus.is_empty() {
-        labels["pool"] = json!("cpu");
-    } else {
-        labels["pool"] = json!("gpu");
-        labels["nvidia.com/gpu.product"] = json!(product);
-        room["nvidia.com/gpu"] = json!(gpus);
+/// The nodes, ready as kwok makes them.
+#[allow(clippy::expect_used, reason = "a test's data is part of the test")]
+fn nodes() -> Vec<Value> {
+    let mut nodes: Vec<Value> = serde_saphyr::from_multiple(NODES).expect("nodes");
+    for node in &mut nodes {
+        node["status"]["conditions"] = json!([
+            {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"},
+        ]);
     }
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels},
-        "status": {
-            "capacity": room, "allocatable": room,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}],
-        },
-    })
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_have_as_many_gpus_as_tests_share() {
+        let gpus = nodes().into_iter().filter_map(|node| {
+            let gpus = node["status"]["allocatable"]["nvidia.com/gpu"].as_str()?;
+            gpus.parse::<u8>().ok()
+        });
+        assert_eq!(gpus.sum::<u8>(), GPUS);
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Struct, Type};
 use crate::controllers::quantity;
+pub(in crate::admission) use crate::fields::json_type as kind;
 
 /// How a moment is written, as Go's `time` package says it.
 const LAYOUT: &str = "2006-01-02T15:04:05Z07:00";
@@ -116,16 +117,4 @@ fn bytes(text: &str) -> Result<(), String> {
 /// What Go says of a quantity that is none.
 fn quantity_error() -> String {
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".to_owned()
-}
-
-/// What Go calls a JSON value.
-pub(in crate::admission) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }

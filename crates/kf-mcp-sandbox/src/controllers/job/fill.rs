@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::counts::Counts;
 use super::{Sync, is_indexed, make, parallelism};
-use crate::controllers::Action;
 use crate::controllers::objects::kind;
 use crate::controllers::quota::Quotas;
+use crate::controllers::{Action, events};
 use crate::store::text;
 
 /// Makes the pods that are missing and says how many. `open` is how many successes are still wanted.
@@ -67,13 +67,8 @@ fn create(sync: &mut Sync<'_>, job: &Value, slots: &[i64]) -> i64 {
 
 /// Tells once why pods are refused; the real controller tries again and tells each time.
 fn complain(sync: &mut Sync<'_>, job: &Value, pod: &str, problem: &str) {
-    let namespace = text(job, "/metadata/namespace");
-    let prefix = format!("{}.", text(job, "/metadata/name"));
-    let told = sync
-        .store
-        .list_after(kind("Event"), Some(&namespace), Some((&namespace, &prefix)))
-        .take_while(|event| text(event, "/metadata/name").starts_with(&prefix))
-        .filter(|event| event["involvedObject"]["uid"] == job["metadata"]["uid"])
+    let (namespace, name) = (text(job, "/metadata/namespace"), text(job, "/metadata/name"));
+    let told = events::about(sync.store, &namespace, &name, &job["metadata"]["uid"])
         .any(|event| event["reason"] == "FailedCreate" && text(event, "/message").ends_with(problem));
     if !told {
         let message = format!("Error creating: pods \"{pod}\" is forbidden: {problem}");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::events::{Note, new_event};
 use super::objects::{condition, is_true, items, kind, later, number, owned_by, owner_uid, remove_condition, time};
-use super::{Action, delete, job};
+use super::{Action, delete, trainjob};
 use crate::store::{Store, text};
 use status::Draft;
 
@@ -143,8 +143,7 @@ fn expire(store: &Store, jobset: &Value, actions: &mut Vec<Action>) {
     let Some(job) = store.get(kind("TrainJob"), &namespace, &name) else {
         return;
     };
-    let failed = condition(job, "Failed").is_some_and(|c| c["status"] == "True" && c["reason"] != "DeadlineExceeded");
-    if failed && job["metadata"]["uid"] == owner_uid(jobset) {
+    if trainjob::can_recover(job) && job["metadata"]["uid"] == owner_uid(jobset) {
         let mut next = (**job).clone();
         remove_condition(&mut next, "Failed");
         actions.push(Action::UpdateStatus(kind("TrainJob"), next));
@@ -271,9 +270,4 @@ fn report(jobset: &Value, level: &str, reason: &str, message: &str, now: Timesta
         message,
     };
     new_event(jobset, note, "Reconciling", now)
-}
-
-/// Whether a Job has ended, well or badly.
-fn has_ended(job: &Value) -> bool {
-    job::is_finished(job)
 }

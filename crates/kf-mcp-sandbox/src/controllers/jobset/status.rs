@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Children, has_ended, items, kind, number, replicas, report};
+use super::{Children, items, kind, number, replicas, report};
 use crate::controllers::Action;
 use crate::store::{seconds, text};
 
@@ -216,7 +216,7 @@ fn replicated_status(name: &Value, children: &Children<'_>) -> Value {
     let ready = |job: &Value| {
         let parallelism = number(job, "/spec/parallelism").unwrap_or(1);
         let pods = number(job, "/spec/completions").unwrap_or(parallelism).min(parallelism);
-        !has_ended(job) && count(job, "succeeded") + count(job, "ready") >= pods
+        count(job, "succeeded") + count(job, "ready") >= pods
     };
     json!({
         "name": name,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::events::{Note, new_event};
 use super::objects::{condition, hash, is_true, kind, later, number, owner_uid, remove_condition, set_condition, time};
 use super::{Action, delete};
-use crate::store::{Store, seconds, text};
+use crate::store::{Store, text};
 
 use torchtune::is_tune_run;
 
@@ -61,6 +61,11 @@ fn is_finished(job: &Value) -> bool {
     is_true(job, "Complete") || is_true(job, "Failed")
 }
 
+/// Whether a job has failed, but not for good: Trainer takes that back when there is something new to do.
+pub(super) fn can_recover(job: &Value) -> bool {
+    condition(job, "Failed").is_some_and(|c| c["status"] == "True" && c["reason"] != "DeadlineExceeded")
+}
+
 /// Whether the condition `Suspended` does not say what the spec says.
 fn is_unmarked(job: &Value) -> bool {
     (job["spec"]["suspend"] == true) != is_true(job, "Suspended")
@@ -69,9 +74,7 @@ fn is_unmarked(job: &Value) -> bool {
 /// A finished job can still be suspended and resumed, not that it matters.
 fn mark(store: &Store, job: &Value, now: Timestamp, actions: &mut Vec<Action>) {
     let mut next = job.clone();
-    let can_recover =
-        condition(job, "Failed").is_some_and(|c| c["status"] == "True" && c["reason"] != "DeadlineExceeded");
-    if !can_recover {
+    if !can_recover(job) {
         set_suspended(&mut next, now);
     } else if let Some(failed) = remove_condition(&mut next, "Failed") {
         // Trainer takes the condition away, goes on as if there were none, and copies it from the JobSet again.
@@ -224,7 +227,6 @@ fn complain(store: &Store, job: &Value, problem: &str, now: Timestamp, actions: 
     };
     if let Action::Create(kind, mut event) = new_event(job, note, "Reconciling", now) {
         event["metadata"]["name"] = json!(name);
-        event["metadata"]["creationTimestamp"] = json!(seconds(now));
         actions.push(Action::Create(kind, event));
     }
 }

@@ -217,34 +217,30 @@ impl<'s> Reader<'s> {
         self.uses.entry(name).or_insert(line);
     }
 
-    /// Whether a name may come to call `train`.
-    fn reaches(&self, name: &str) -> bool {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
-        while let Some(name) = open.pop() {
-            if name == TRAIN {
-                return true;
+    /// The names that may come to call `train`, and `train` itself: from there back to those that load it. Each definition
+    /// is looked at once, however many there are and however they call each other.
+    fn callers(&self) -> BTreeSet<&'s str> {
+        let mut loaded_by: BTreeMap<&str, Vec<&'s str>> = BTreeMap::new();
+        for (name, definition) in &self.definitions {
+            let others = definition.loads.iter();
+            for load in others.filter(|load| !(definition.hides && **load == TRAIN)) {
+                loaded_by.entry(load).or_default().push(name);
             }
-            if !seen.insert(name) {
-                continue;
-            }
-            let Some(definition) = self.definitions.get(name) else {
-                continue;
-            };
-            open.extend(
-                definition
-                    .loads
-                    .iter()
-                    .filter(|name| !(definition.hides && **name == TRAIN)),
-            );
         }
-        false
+        let (mut seen, mut open) = (BTreeSet::new(), vec![TRAIN]);
+        while let Some(name) = open.pop() {
+            if seen.insert(name) {
+                open.extend(loaded_by.get(name).into_iter().flatten());
+            }
+        }
+        seen
     }
 
     fn facts(self) -> Facts {
+        let callers = self.callers();
         let line = |loads: &[(&'s str, usize)]| {
-            let mut known = BTreeMap::new();
-            let mut calls = |name: &'s str| *known.entry(name).or_insert_with(|| self.reaches(name));
-            loads.iter().find(|(name, _)| calls(name)).map(|(_, line)| *line)
+            let first = loads.iter().find(|(name, _)| callers.contains(name));
+            first.map(|(_, line)| *line)
         };
         let (calls, guarded) = (line(&self.at_top), line(&self.in_guard));
         let guard = self.guard.map(|line| (guarded.unwrap_or(line), guarded.is_some()));
@@ -371,6 +367,18 @@ mod tests {
         ] {
             assert_eq!(start(source), line, "{source}");
         }
+    }
+
+    #[test]
+    fn long_chains_of_calls_are_followed_once() {
+        // As many names at the top as functions, and none comes to call `train`: following each anew would take minutes.
+        let mut source = String::from("def train(): pass\ndef f0(): pass\n");
+        for n in 1..8000 {
+            source.push_str(&format!("def f{n}(): f{}()\nf{n}()\n", n - 1));
+        }
+        assert_eq!(start(&source), None);
+        let calls = source.replacen("def f0(): pass", "def f0(): train()", 1);
+        assert_eq!(start(&calls), Some(4));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use crate::pods::{self, Pod, outside};
-use crate::refusal::{CHECK, of_job};
+use crate::refusal::{CHECK, of_job, said};
 use crate::steps::{Step, steps, training_pods};
 use crate::{manifest, reason};
 
@@ -129,7 +129,7 @@ fn tell(cx: &Cx, object: &Value, page: Result<Page, KubeError>) -> Result<Traini
     let page = match page {
         Ok(page) => Some(page),
         Err(error) if error.is_forbidden() => {
-            not_seen.push(format!("pods: {}", ToolError::from(error).answered));
+            not_seen.push(format!("pods: {}", said(error)));
             None
         }
         Err(error) => return Err(error.into()),

@@ -1,8 +1,7 @@
 //! `delete_training_job`: deletes a training job with all that belongs to it.
 
-use kf_mcp_core::kube::DeleteOptions;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::{Access, Change, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Change, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, JobState, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use crate::pods::outside;
 use crate::refusal::of_job;
+use crate::removal::{Removal, replaced};
 
 const NAME: &str = "delete_training_job";
 /// What to do about a job that is not there.
@@ -88,57 +88,41 @@ impl Change for DeleteTrainingJob {
         let object = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
         let object = object.map_err(|error| of_job(error, &self.name, &namespace, GONE))?;
         let plan = deletion(&TrainJob::from_value(&object).0, namespace);
-        let options = DeleteOptions {
-            uid: Some(plan.uid.clone()),
-            dry_run: true,
-        };
-        match cx
-            .kube()
-            .delete(&TRAIN_JOBS, Some(&plan.namespace), &plan.name, &options)
-            .await
-        {
-            Ok(()) => Ok(plan),
-            Err(error) if error.is_not_found() => Ok(plan),
-            Err(error) => Err(error.into()),
-        }
+        plan.removal().run(cx, true).await?;
+        Ok(plan)
     }
 
     async fn apply(plan: Deletion, cx: &Cx) -> Result<Deleted, ToolError> {
-        let Deletion {
-            name,
-            namespace,
-            uid,
-            warnings,
-            ..
-        } = plan;
-        let options = DeleteOptions {
-            uid: Some(uid),
-            dry_run: false,
-        };
-        let already_gone = match cx.kube().delete(&TRAIN_JOBS, Some(&namespace), &name, &options).await {
-            Ok(()) => false,
-            Err(error) if error.is_not_found() => true,
+        let deleted = match plan.removal().run(cx, false).await {
+            Ok(deleted) => deleted,
             Err(error) if error.code() == 409 => {
-                let asked = format!("delete training job `{name}` in namespace `{namespace}`");
-                let why = "another job of that name has taken the place of the one in the plan";
-                return Err(ToolError::new(ErrorCode::StalePlan, asked, why)
-                    .fix("call again without confirmed to see what would be deleted now")
-                    .tool(NAME));
+                let asked = format!("delete training job `{}` in namespace `{}`", plan.name, plan.namespace);
+                return Err(replaced("job", asked, NAME));
             }
             Err(error) => return Err(error.into()),
         };
-        let warnings = if already_gone { Vec::new() } else { warnings };
         Ok(Deleted {
-            name,
-            namespace,
-            deleted: !already_gone,
-            already_gone,
-            warnings,
+            name: plan.name,
+            namespace: plan.namespace,
+            deleted,
+            already_gone: !deleted,
+            warnings: if deleted { plan.warnings } else { Vec::new() },
         })
     }
 }
 
 kf_mcp_core::register!(change DeleteTrainingJob);
+
+impl Deletion {
+    fn removal(&self) -> Removal<'_> {
+        Removal {
+            of: &TRAIN_JOBS,
+            namespace: Some(&self.namespace),
+            name: &self.name,
+            uid: &self.uid,
+        }
+    }
+}
 
 fn deletion(job: &TrainJob, namespace: String) -> Deletion {
     let name = outside(&job.metadata.name);

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use kf_mcp_core::Cx;
 use kf_mcp_core::kube::resources::{CLUSTER_TRAINING_RUNTIMES, PODS, TRAIN_JOBS, TRAINING_RUNTIMES};
 use kf_mcp_core::kube::{KubeError, ListQuery};
-use kf_mcp_core::{Cx, ToolError};
 use kf_mcp_trainjob::{Runtime, RuntimeScope, TrainJob};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::pods::{self, Pod, outside};
+use crate::refusal::said;
 use crate::suspension::{Reach, reach};
 
 /// How long the answer waits for Trainer to do what it was told.
@@ -55,7 +56,7 @@ pub(super) async fn settle(
         match cx.kube().get::<Value>(&TRAIN_JOBS, Some(namespace), &name).await {
             Ok(object) => job = TrainJob::from_value(&object).0,
             Err(error) => {
-                let problem = format!("what came of it: {}", ToolError::from(error).answered);
+                let problem = format!("what came of it: {}", said(error));
                 return (job, Reach::Open, Some(problem));
             }
         }

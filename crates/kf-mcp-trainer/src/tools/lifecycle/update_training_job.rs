@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::reality::{devices, pods, runtime, settle};
 use crate::pods::outside;
-use crate::refusal::{CHECK, of_job};
+use crate::refusal::{CHECK, of_job, said};
 use crate::suspension::{self, Reach, reach};
 
 /// What to do.
@@ -186,7 +186,7 @@ impl Change for UpdateTrainingJob {
         if suspend || reach == Reach::Trap {
             match pods(cx, &told.namespace, &told.name).await {
                 Ok((pods, _)) => told.pods_left = Some(pods.len()),
-                Err(error) => told.not_seen.push(format!("pods: {}", ToolError::from(error).answered)),
+                Err(error) => told.not_seen.push(format!("pods: {}", said(error))),
             }
         }
         Ok(told)
@@ -209,8 +209,7 @@ impl Update {
             Ok(runtime) => Some(runtime),
             Err(error) if error.is_not_found() || error.is_not_served() => None,
             Err(error) => {
-                self.not_seen
-                    .push(format!("runtime: {}", ToolError::from(error).answered));
+                self.not_seen.push(format!("runtime: {}", said(error)));
                 None
             }
         };
@@ -229,7 +228,7 @@ impl Update {
                     if pods.len() == 1 { "pod" } else { "pods" }
                 ));
             }
-            Err(error) => self.not_seen.push(format!("pods: {}", ToolError::from(error).answered)),
+            Err(error) => self.not_seen.push(format!("pods: {}", said(error))),
         }
         let suspend = self.action.suspends();
         let devices = devices(&self.job, runtime.as_ref());

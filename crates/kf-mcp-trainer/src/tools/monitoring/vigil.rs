@@ -8,17 +8,18 @@ use std::time::Duration;
 use futures::StreamExt;
 use kf_mcp_core::kube::error::Cause;
 use kf_mcp_core::kube::resources::{EVENTS, PODS, TRAIN_JOBS};
-use kf_mcp_core::kube::{KubeError, ListQuery};
+use kf_mcp_core::kube::{KubeError, ListQuery, Resource};
 use kf_mcp_core::{Cx, ErrorCode, ToolError};
 use kf_mcp_trainjob::{JobState, TrainJob};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::events::Event;
 use crate::pods::{self, Pod, outside};
 use crate::reason::{self, Reason};
-use crate::refusal::CHECK;
+use crate::refusal::{CHECK, said};
 use crate::steps::training_pods;
 use crate::waiting::{NO_PODS, SUSPENDED, Standing, creation_failure, met, rests, scales_up};
 
@@ -286,18 +287,14 @@ impl<'a> Vigil<'a> {
         Some(reason)
     }
 
-    /// The pods of the job; none when they may not be read or there was no answer.
+    /// The pods of the job.
     async fn pods(&mut self) -> Option<Vec<Pod>> {
         let query = ListQuery {
             labels: Some(format!("{}={}", pods::JOB, self.name)),
             limit: Some(MOST_PODS),
             ..ListQuery::default()
         };
-        let listing = self.cx.kube().list(&PODS, Some(self.namespace), &query);
-        match timeout(REQUEST, listing).await.ok()? {
-            Ok(page) => Some(page.decode::<Pod>().0),
-            Err(error) => self.unseen("pods", error),
-        }
+        self.listed(&PODS, &query).await
     }
 
     async fn events(&mut self, fields: String) -> Option<Vec<Event>> {
@@ -306,19 +303,21 @@ impl<'a> Vigil<'a> {
             limit: Some(MOST_EVENTS),
             ..ListQuery::default()
         };
-        let listing = self.cx.kube().list(&EVENTS, Some(self.namespace), &query);
-        match timeout(REQUEST, listing).await.ok()? {
-            Ok(page) => Some(page.decode::<Event>().0),
-            Err(error) => self.unseen("events", error),
-        }
+        self.listed(&EVENTS, &query).await
     }
 
-    fn unseen<T>(&mut self, what: &str, error: KubeError) -> Option<T> {
-        if error.is_forbidden() {
-            self.not_seen
-                .insert(format!("{what}: {}", ToolError::from(error).answered));
+    /// One page; none when it may not be read, which is noted, or there was no answer.
+    async fn listed<T: DeserializeOwned>(&mut self, of: &Resource, query: &ListQuery) -> Option<Vec<T>> {
+        let listing = self.cx.kube().list(of, Some(self.namespace), query);
+        match timeout(REQUEST, listing).await.ok()? {
+            Ok(page) => Some(page.decode().0),
+            Err(error) => {
+                if error.is_forbidden() {
+                    self.not_seen.insert(format!("{}: {}", of.plural, said(error)));
+                }
+                None
+            }
         }
-        None
     }
 
     /// Tells the client what has changed, or that nothing has.

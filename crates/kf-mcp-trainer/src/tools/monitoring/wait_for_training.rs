@@ -33,8 +33,9 @@ pub struct WaitForTraining {
     #[schemars(range(min = 1))]
     timeout_seconds: u64,
     /// Not used.
-    #[allow(dead_code, reason = "callers of the earlier server give it")]
-    polling_interval: Option<i64>,
+    // Callers of the earlier server give it.
+    #[serde(rename = "polling_interval")]
+    _polling_interval: Option<i64>,
 }
 
 /// The words of a status say what they mean.

@@ -253,10 +253,7 @@ fn tenths(bytes: f64) -> f64 {
 impl Render for Estimate {
     fn render(&self, text: &mut Text) {
         let model = &self.model;
-        let billions = |count: u64| format!("{:.2}B", count as f64 / 1e9);
-        let active = model
-            .active_params
-            .map(|count| format!(" ({} active)", billions(count)));
+        let active = model.active_params.map(|active| format!(" ({} active)", count(active)));
         text.fact(
             "model",
             format!(

@@ -2,15 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::{Access, Cx, Next, Phase, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::estimate::Estimate;
-use super::readings::{MOST_NODES, MOST_PODS, load, nodes};
-use crate::capacity::{Capacity, capacity};
-use crate::pods::outside;
+use super::readings::count;
+use crate::refusal::said;
 use crate::sizing::fit::Layout;
 use crate::sizing::{Facts, Given, Method, Optimizer, Plan, Precision, Sharding, Weights, facts};
 
@@ -88,7 +86,11 @@ impl Tool for EstimateResources {
     async fn run(self, cx: &Cx) -> Result<Estimate, ToolError> {
         let asked = self.layout()?;
         let (facts, plan) = self.plan(asked)?;
-        let (seen, not_seen) = cluster(cx).await;
+        // The estimate does without the cluster.
+        let (seen, not_seen) = match count(cx).await {
+            Ok(counted) => (Some(counted.sums), counted.not_seen),
+            Err(error) => (None, vec![format!("the cluster's devices: {}", said(error))]),
+        };
         Ok(Estimate::of(&plan, &facts, asked, seen.as_ref(), not_seen))
     }
 }
@@ -194,39 +196,4 @@ fn within<N: Copy + PartialOrd + std::fmt::Display>(
         }
         given => Ok(given.unwrap_or(otherwise)),
     }
-}
-
-/// What the cluster has, if it can be seen, and what could not be. The estimate does without.
-async fn cluster(cx: &Cx) -> (Option<Capacity>, Vec<String>) {
-    let mut not_seen = Vec::new();
-    let (nodes, load) = futures::join!(nodes(cx), load(cx));
-    let (nodes, more) = match nodes {
-        Ok(read) => read,
-        Err(error) => {
-            not_seen.push(format!("the cluster's devices: {}", said(error)));
-            return (None, not_seen);
-        }
-    };
-    if more {
-        not_seen.push(format!("nodes beyond the first {MOST_NODES}"));
-    }
-    let load = match load {
-        Ok((load, more)) => {
-            if more {
-                not_seen.push(format!(
-                    "pods beyond the first {MOST_PODS}: less may be free than is said"
-                ));
-            }
-            Some(load)
-        }
-        Err(error) => {
-            not_seen.push(format!("what pods use, and so what is free: {}", said(error)));
-            None
-        }
-    };
-    (Some(capacity(&nodes, load.as_ref())), not_seen)
-}
-
-fn said(error: KubeError) -> String {
-    outside(&ToolError::from(error).answered)
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::readings::{MOST_NODES, MOST_PODS, Quota, load, nodes, quotas};
-use crate::capacity::{Accelerator, Capacity, Total, capacity};
-use crate::pods::outside;
+use super::readings::{Quota, count, quotas};
+use crate::capacity::{Accelerator, Capacity, Total};
 use crate::quantity::Quantity;
+use crate::refusal::said;
 
 /// How many nodes that take no pods are named.
 const CLOSED: usize = 20;
@@ -158,7 +157,7 @@ impl Tool for GetClusterResources {
 
     async fn run(self, cx: &Cx) -> Result<Resources, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let (nodes, load, quotas) = futures::join!(nodes(cx), load(cx), quotas(cx, &namespace));
+        let (counted, quotas) = futures::join!(count(cx), quotas(cx, &namespace));
         let mut resources = Resources {
             namespace,
             ..Resources::default()
@@ -167,27 +166,10 @@ impl Tool for GetClusterResources {
             Ok(quotas) => resources.quotas = Some(quotas),
             Err(error) => resources.not_seen.push(format!("quotas: {}", said(error))),
         }
-        match nodes {
-            Ok((nodes, more)) => {
-                let load = match load {
-                    Ok((load, pods_left)) => {
-                        if pods_left {
-                            let note = format!("pods beyond the first {MOST_PODS}: less may be free than is said");
-                            resources.not_seen.push(note);
-                        }
-                        Some(load)
-                    }
-                    Err(error) => {
-                        resources
-                            .not_seen
-                            .push(format!("what pods use, and so what is free: {}", said(error)));
-                        None
-                    }
-                };
-                if more {
-                    resources.not_seen.push(format!("nodes beyond the first {MOST_NODES}"));
-                }
-                resources.count(capacity(&nodes, load.as_ref()), nodes.len());
+        match counted {
+            Ok(counted) => {
+                resources.not_seen.extend(counted.not_seen);
+                resources.count(counted.sums, counted.nodes);
             }
             Err(error) if error.is_forbidden() && resources.quotas.is_some() => {
                 resources.not_seen.push(format!("nodes: {}", said(error)));
@@ -206,10 +188,6 @@ kf_mcp_core::register!(GetClusterResources);
 
 const RIGHTS: &str = "ask an administrator of the cluster for a ClusterRole that may list nodes and pods, bound with a \
                       ClusterRoleBinding; or for the right to list resourcequotas in your namespace, which shows its share";
-
-fn said(error: KubeError) -> String {
-    outside(&ToolError::from(error).answered)
-}
 
 impl Resources {
     fn count(&mut self, sums: Capacity, total: usize) {

@@ -9,7 +9,8 @@ use kf_mcp_core::kube::{KubeError, ListQuery, Meta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capacity::{Load, Node, PodLoad};
+use crate::capacity::{Capacity, Load, Node, PodLoad, capacity};
+use crate::refusal::said;
 
 /// Nodes of one page.
 const NODE_PAGE: u32 = 500;
@@ -18,9 +19,9 @@ const POD_PAGE: u32 = 2000;
 /// Pages of each.
 const PAGES: usize = 4;
 /// The most nodes that are read.
-pub(super) const MOST_NODES: usize = PAGES * NODE_PAGE as usize;
+const MOST_NODES: usize = PAGES * NODE_PAGE as usize;
 /// The most pods that are counted.
-pub(super) const MOST_PODS: usize = PAGES * POD_PAGE as usize;
+const MOST_PODS: usize = PAGES * POD_PAGE as usize;
 
 /// One resource of one quota, as Kubernetes writes it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -31,8 +32,46 @@ pub(super) struct Quota {
     pub(super) hard: String,
 }
 
+/// What the nodes have, and what of it is free.
+pub(super) struct Counted {
+    pub(super) sums: Capacity,
+    /// Nodes, of all kinds.
+    pub(super) nodes: usize,
+    /// What could not be counted.
+    pub(super) not_seen: Vec<String>,
+}
+
+/// Counts the cluster. It needs the nodes; without the pods it does not know what is free.
+pub(super) async fn count(cx: &Cx) -> Result<Counted, KubeError> {
+    let (nodes, load) = futures::join!(nodes(cx), load(cx));
+    let (nodes, more_nodes) = nodes?;
+    let mut not_seen = Vec::new();
+    let load = match load {
+        Ok((load, more)) => {
+            if more {
+                not_seen.push(format!(
+                    "pods beyond the first {MOST_PODS}: less may be free than is said"
+                ));
+            }
+            Some(load)
+        }
+        Err(error) => {
+            not_seen.push(format!("what pods use, and so what is free: {}", said(error)));
+            None
+        }
+    };
+    if more_nodes {
+        not_seen.push(format!("nodes beyond the first {MOST_NODES}"));
+    }
+    Ok(Counted {
+        sums: capacity(&nodes, load.as_ref()),
+        nodes: nodes.len(),
+        not_seen,
+    })
+}
+
 /// All nodes, and whether there are more than were read.
-pub(super) async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
+async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
     let mut nodes = Vec::new();
     let mut query = ListQuery {
         limit: Some(NODE_PAGE),
@@ -51,7 +90,7 @@ pub(super) async fn nodes(cx: &Cx) -> Result<(Vec<Node>, bool), KubeError> {
 
 /// What the pods that have not ended request, and whether there are more than were counted. Pages are counted one at a
 /// time, so that the pods of a large cluster are never held.
-pub(super) async fn load(cx: &Cx) -> Result<(Load, bool), KubeError> {
+async fn load(cx: &Cx) -> Result<(Load, bool), KubeError> {
     let mut load = Load::default();
     let mut query = ListQuery {
         fields: Some("status.phase!=Succeeded,status.phase!=Failed".into()),

@@ -1,8 +1,8 @@
 //! `delete_runtime`: deletes a training runtime, after telling which jobs use it.
 
+use kf_mcp_core::kube::ListQuery;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::kube::{DeleteOptions, ListQuery};
-use kf_mcp_core::{Access, Change, Cx, ErrorCode, Phase, Render, Text, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Change, Cx, Phase, Render, Text, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobState, RuntimeScope, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::target::Target;
 use crate::pods::outside;
+use crate::removal::{Removal, replaced};
 
 const NAME: &str = "delete_runtime";
 /// Jobs that are looked at: one page.
@@ -53,11 +54,8 @@ struct Users {
     ended: usize,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct User {
-    /// What the order goes by: those that are harmed come first.
-    #[serde(skip)]
-    unharmed: bool,
     namespace: String,
     name: String,
     suspended: bool,
@@ -157,32 +155,24 @@ impl Change for DeleteRuntime {
             Err(error) => return Err(error.into()),
         }
         let plan = deletion(target, &object, users, not_seen);
-        let tried = plan.delete(cx, true).await;
-        match tried {
-            Ok(()) => Ok(plan),
-            Err(error) if error.is_not_found() => Ok(plan),
-            Err(error) => Err(plan.target.refused("delete", error)),
-        }
+        let tried = plan.removal().run(cx, true).await;
+        tried.map_err(|error| plan.target.refused("delete", error))?;
+        Ok(plan)
     }
 
     async fn apply(plan: Deletion, cx: &Cx) -> Result<DeletedRuntime, ToolError> {
-        let already_gone = match plan.delete(cx, false).await {
-            Ok(()) => false,
-            Err(error) if error.is_not_found() => true,
+        let deleted = match plan.removal().run(cx, false).await {
+            Ok(deleted) => deleted,
             Err(error) if error.code() == 409 => {
-                let why = "another runtime of that name has taken the place of the one in the plan";
-                return Err(ToolError::new(ErrorCode::StalePlan, plan.target.asked("delete"), why)
-                    .fix("call again without confirmed to see what would be deleted now")
-                    .tool(NAME));
+                return Err(replaced("runtime", plan.target.asked("delete"), NAME));
             }
             Err(error) => return Err(plan.target.refused("delete", error)),
         };
-        let warnings = if already_gone { Vec::new() } else { plan.warnings };
         Ok(DeletedRuntime {
             target: plan.target,
-            deleted: !already_gone,
-            already_gone,
-            warnings,
+            deleted,
+            already_gone: !deleted,
+            warnings: if deleted { plan.warnings } else { Vec::new() },
         })
     }
 }
@@ -190,13 +180,13 @@ impl Change for DeleteRuntime {
 kf_mcp_core::register!(change DeleteRuntime);
 
 impl Deletion {
-    async fn delete(&self, cx: &Cx, dry_run: bool) -> Result<(), kf_mcp_core::kube::KubeError> {
-        let options = DeleteOptions {
-            uid: Some(self.uid.clone()),
-            dry_run,
-        };
-        let (of, namespace) = (self.target.resource(), self.target.namespace());
-        cx.kube().delete(of, namespace, &self.target.name, &options).await
+    fn removal(&self) -> Removal<'_> {
+        Removal {
+            of: self.target.resource(),
+            namespace: self.target.namespace(),
+            name: &self.target.name,
+            uid: &self.uid,
+        }
     }
 }
 
@@ -221,13 +211,15 @@ fn used_by(target: &Target, jobs: &[TrainJob]) -> Users {
         }
         let suspended = job.spec.suspend || state == JobState::Suspended;
         users.jobs.push(User {
-            unharmed: !suspended,
             namespace: outside(&job.metadata.namespace),
             name: outside(&job.metadata.name),
             suspended,
         });
     }
-    users.jobs.sort();
+    // Those that are harmed come first.
+    users
+        .jobs
+        .sort_by(|a, b| (!a.suspended, &a.namespace, &a.name).cmp(&(!b.suspended, &b.namespace, &b.name)));
     users.jobs_in_all = users.jobs.len();
     users.jobs_suspended = users.jobs.iter().filter(|job| job.suspended).count();
     users.jobs.truncate(MOST);

@@ -2,17 +2,11 @@
 
 use serde_json::json;
 
-use super::{forever, own, pods, spec};
+use super::{nodes, own, pods, spec};
 use crate::fidelity::life::Stage;
-use crate::fidelity::life::stage::status;
 
 async fn running(stage: &mut Stage) {
-    stage
-        .train(
-            "demo",
-            spec("deepspeed-distributed", json!({"numNodes": 2, "env": forever()})),
-        )
-        .await;
+    stage.train("demo", spec("deepspeed-distributed", nodes(2))).await;
     stage.ready("demo", "launcher").await;
 }
 
@@ -26,18 +20,14 @@ pub(super) async fn background(stage: &mut Stage) {
 pub(super) async fn foreground(stage: &mut Stage) {
     running(stage).await;
     stage.delete("TrainJob", "demo", "Foreground").await;
-    stage
-        .until("TrainJob", "demo", "gone", serde_json::Value::is_null)
-        .await;
+    stage.gone("TrainJob", "demo").await;
     stage.look("gone").await;
 }
 
 pub(super) async fn orphan(stage: &mut Stage) {
     running(stage).await;
     stage.delete("TrainJob", "demo", "Orphan").await;
-    stage
-        .until("TrainJob", "demo", "gone", serde_json::Value::is_null)
-        .await;
+    stage.gone("TrainJob", "demo").await;
     stage.look("orphaned").await;
 }
 
@@ -45,14 +35,10 @@ pub(super) async fn runtime(stage: &mut Stage) {
     stage
         .runtime(json!({"torch": {}}), json!({"template": pods("")}), json!({}))
         .await;
-    let mut job = own(json!({"numNodes": 1, "env": forever()}));
+    let mut job = own(nodes(1));
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
-    stage
-        .until("TrainJob", "demo", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("demo").await;
     stage.delete("TrainingRuntime", "own", "Background").await;
     stage.look("runtime deleted").await;
     let reply = stage

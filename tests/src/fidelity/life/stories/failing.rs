@@ -1,8 +1,8 @@
 //! Jobs whose containers end badly.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{env, own, pods, spec};
+use super::{env, nodes, once, own, pods, spec};
 use crate::fidelity::life::Stage;
 use crate::fidelity::life::stage::has;
 
@@ -25,13 +25,7 @@ pub(super) async fn crashed(stage: &mut Stage) {
 }
 
 pub(super) async fn never(stage: &mut Stage) {
-    stage
-        .runtime(
-            json!({"torch": {}}),
-            json!({"backoffLimit": 0, "template": pods("Never")}),
-            json!({}),
-        )
-        .await;
+    stage.runtime(json!({"torch": {}}), once(), json!({})).await;
     let steps = env(&[("SIM_RUN", "1s"), ("SIM_EXIT", "3")]);
     stage.train("demo", own(json!({"numNodes": 2, "env": steps}))).await;
     stage.condition("demo", "Failed").await;
@@ -54,78 +48,43 @@ pub(super) async fn between_retries(stage: &mut Stage) {
 }
 
 pub(super) async fn one_of_two(stage: &mut Stage) {
-    stage
-        .runtime(
-            json!({"torch": {}}),
-            json!({"backoffLimit": 0, "template": pods("Never")}),
-            json!({}),
-        )
-        .await;
-    stage
-        .train("demo", own(json!({"numNodes": 2, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.runtime(json!({"torch": {}}), once(), json!({})).await;
+    stage.train("demo", own(nodes(2))).await;
     stage.ready("demo", "node").await;
-    for pod in stage.list("Pod").await {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        if name.starts_with("demo-node-0-1-") {
-            stage
-                .patch(
-                    "Pod",
-                    name,
-                    json!({"metadata": {"annotations": {"sim/run": "0s", "sim/exit": "1"}}}),
-                )
-                .await;
-        }
-    }
+    stage.fail("demo-node-0-1-").await;
     stage.condition("demo", "Failed").await;
     stage.look("failed").await;
 }
 
 pub(super) async fn restarts(stage: &mut Stage) {
-    let job = json!({"backoffLimit": 0, "template": pods("Never")});
     stage
-        .runtime(json!({"torch": {}}), job, json!({"failurePolicy": {"maxRestarts": 1}}))
+        .runtime(
+            json!({"torch": {}}),
+            once(),
+            json!({"failurePolicy": {"maxRestarts": 1}}),
+        )
         .await;
-    stage
-        .train("demo", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("demo", own(nodes(1))).await;
     stage.ready("demo", "node").await;
     stage.look("running").await;
-    fail(stage).await;
+    stage.fail("demo").await;
     stage
         .until("JobSet", "demo", "restarted", |set| set["status"]["restarts"] == 1)
         .await;
     stage.ready("demo", "node").await;
     stage.look("restarted").await;
-    fail(stage).await;
+    stage.fail("demo").await;
     stage.condition("demo", "Failed").await;
     stage.look("failed").await;
 }
 
-/// Lets all containers that run end with 1.
-async fn fail(stage: &Stage) {
-    for pod in stage.list("Pod").await {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        stage
-            .patch(
-                "Pod",
-                name,
-                json!({"metadata": {"annotations": {"sim/run": "0s", "sim/exit": "1"}}}),
-            )
-            .await;
-    }
-}
-
 pub(super) async fn runs_again(stage: &mut Stage) {
-    let job = json!({"backoffLimit": 0, "template": pods("Never")});
     stage
-        .runtime(json!({"torch": {}}), job, json!({"ttlSecondsAfterFinished": 12}))
+        .runtime(json!({"torch": {}}), once(), json!({"ttlSecondsAfterFinished": 12}))
         .await;
-    stage
-        .train("demo", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("demo", own(nodes(1))).await;
     stage.ready("demo", "node").await;
-    fail(stage).await;
+    stage.fail("demo").await;
     stage.condition("demo", "Failed").await;
     stage.look("failed").await;
     stage
@@ -136,8 +95,7 @@ pub(super) async fn runs_again(stage: &mut Stage) {
 }
 
 pub(super) async fn suspended_after_failure(stage: &mut Stage) {
-    let job = json!({"backoffLimit": 0, "template": pods("Never")});
-    stage.runtime(json!({"torch": {}}), job, json!({})).await;
+    stage.runtime(json!({"torch": {}}), once(), json!({})).await;
     let steps = env(&[("SIM_RUN", "1s"), ("SIM_EXIT", "1")]);
     stage.train("demo", own(json!({"numNodes": 1, "env": steps}))).await;
     stage.condition("demo", "Failed").await;
@@ -152,15 +110,7 @@ pub(super) async fn suspended_after_failure(stage: &mut Stage) {
 }
 
 pub(super) async fn pod_deleted(stage: &mut Stage) {
-    stage
-        .train(
-            "demo",
-            spec(
-                "torch-distributed",
-                json!({"numNodes": 2, "env": env(&[("SIM_RUN", "1h")])}),
-            ),
-        )
-        .await;
+    stage.train("demo", spec("torch-distributed", nodes(2))).await;
     stage.ready("demo", "node").await;
     for pod in stage.list("Pod").await {
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
@@ -184,15 +134,12 @@ pub(super) async fn job_deadline(stage: &mut Stage) {
             json!({}),
         )
         .await;
-    stage
-        .train("demo", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("demo", own(nodes(1))).await;
     stage.condition("demo", "Failed").await;
     stage.look("over").await;
 }
 
 pub(super) async fn rules(stage: &mut Stage) {
-    let job = json!({"backoffLimit": 0, "template": pods("Never")});
     let rules = json!([
         {"action": "RestartJobSetAndIgnoreMaxRestarts", "targetReplicatedJobs": ["none"], "name": "never"},
         {"action": "FailJobSet", "onJobFailureReasons": ["BackoffLimitExceeded"], "name": "end"},
@@ -200,32 +147,28 @@ pub(super) async fn rules(stage: &mut Stage) {
     stage
         .runtime(
             json!({"torch": {}}),
-            job.clone(),
+            once(),
             json!({"failurePolicy": {"maxRestarts": 3, "rules": rules}}),
         )
         .await;
-    stage
-        .train("demo", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("demo", own(nodes(1))).await;
     // A rule about a replicated job that is not there.
     stage.event("TrainJobResourcesCreationFailed").await;
     stage.look("refused").await;
     stage.delete("TrainingRuntime", "own", "Background").await;
     stage.delete("TrainJob", "demo", "Background").await;
-    stage.until("TrainJob", "demo", "gone", Value::is_null).await;
+    stage.gone("TrainJob", "demo").await;
     let rules = json!([{"action": "FailJobSet", "onJobFailureReasons": ["BackoffLimitExceeded"], "name": "end"}]);
     stage
         .runtime(
             json!({"torch": {}}),
-            job,
+            once(),
             json!({"failurePolicy": {"maxRestarts": 3, "rules": rules}}),
         )
         .await;
-    stage
-        .train("again", own(json!({"numNodes": 1, "env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("again", own(nodes(1))).await;
     stage.ready("again", "node").await;
-    fail(stage).await;
+    stage.fail("again").await;
     stage.condition("again", "Failed").await;
     stage.look("failed").await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{env, forever, gpus, own, pods, spec};
+use super::{env, forever, gpus, nodes, own, pods, spec};
 use crate::fidelity::life::Stage;
 use crate::fidelity::life::stage::{has, status};
 
@@ -33,15 +33,15 @@ pub(super) async fn deepspeed(stage: &mut Stage) {
 }
 
 pub(super) async fn deepspeed_alone(stage: &mut Stage) {
-    launched(stage, "deepspeed-distributed", json!({"numNodes": 1, "env": forever()})).await;
+    launched(stage, "deepspeed-distributed", nodes(1)).await;
 }
 
 pub(super) async fn mlx(stage: &mut Stage) {
-    launched(stage, "mlx-distributed", json!({"numNodes": 2, "env": forever()})).await;
+    launched(stage, "mlx-distributed", nodes(2)).await;
 }
 
 pub(super) async fn jax(stage: &mut Stage) {
-    runs(stage, "jax-distributed", json!({"numNodes": 2, "env": forever()})).await;
+    runs(stage, "jax-distributed", nodes(2)).await;
 }
 
 pub(super) async fn xgboost(stage: &mut Stage) {
@@ -70,18 +70,11 @@ pub(super) async fn no_trainer(stage: &mut Stage) {
 }
 
 pub(super) async fn launcher_fails(stage: &mut Stage) {
-    let trainer = json!({"numNodes": 2, "env": forever()});
+    let trainer = nodes(2);
     stage.train("demo", spec("deepspeed-distributed", trainer)).await;
     stage.ready("demo", "launcher").await;
-    for pod in stage.list("Pod").await {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        if name.starts_with("demo-launcher") {
-            let end = json!({"sim/run": "0s", "sim/exit": "1", "sim/backoff": "1s"});
-            stage
-                .patch("Pod", name, json!({"metadata": {"annotations": end}}))
-                .await;
-        }
-    }
+    let end = json!({"sim/run": "0s", "sim/exit": "1", "sim/backoff": "1s"});
+    stage.steer("demo-launcher", &end).await;
     stage.condition("demo", "Failed").await;
     stage.look("failed").await;
 }
@@ -121,7 +114,7 @@ pub(super) async fn several(stage: &mut Stage) {
             }),
         )
         .await;
-    let mut job = own(json!({"numNodes": 2, "env": forever()}));
+    let mut job = own(nodes(2));
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
     stage.condition("demo", "Suspended").await;

@@ -10,6 +10,7 @@ mod torchtune;
 
 use serde_json::{Value, json};
 
+use super::world::GPUS;
 use super::{Case, Story};
 
 const fn case(name: &'static str, gpus: u8, story: Story) -> Case {
@@ -17,7 +18,7 @@ const fn case(name: &'static str, gpus: u8, story: Story) -> Case {
 }
 
 /// Whoever makes or removes nodes must not do so while these run: how many nodes there are is part of what they compare.
-const ALL: u8 = 12;
+const ALL: u8 = GPUS;
 
 /// All stories. Each has a namespace of its own; those that need all twelve GPUs cannot run beside others that need any.
 pub const CASES: &[Case] = &[
@@ -101,6 +102,16 @@ fn env(all: &[(&str, &str)]) -> Value {
 /// A container that runs until it is told to end.
 fn forever() -> Value {
     env(&[("SIM_RUN", "1h")])
+}
+
+/// A trainer of so many nodes that run until they are told to end.
+fn nodes(number: u8) -> Value {
+    json!({"numNodes": number, "env": forever()})
+}
+
+/// A Job whose pods are neither started again nor replaced.
+fn once() -> Value {
+    json!({"backoffLimit": 0, "template": pods("Never")})
 }
 
 /// A spec with a runtime and a trainer.

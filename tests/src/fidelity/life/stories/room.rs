@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{forever, gpus, spec};
+use super::{forever, gpus, nodes, spec};
 use crate::fidelity::life::Stage;
 use crate::fidelity::life::stage::status;
 
@@ -85,12 +85,7 @@ pub(super) async fn quota_of_pods(stage: &mut Stage) {
         json!({"count/pods": "1", "pods": "4", "count/trainjobs.trainer.kubeflow.org": "2"}),
     )
     .await;
-    stage
-        .train(
-            "demo",
-            spec("torch-distributed", json!({"numNodes": 2, "env": forever()})),
-        )
-        .await;
+    stage.train("demo", spec("torch-distributed", nodes(2))).await;
     stage.event("FailedCreate").await;
     stage
         .until("Job", "demo-node-0", "ready", |job| job["status"]["ready"] == 1)
@@ -111,19 +106,14 @@ pub(super) async fn quota_of_gpus(stage: &mut Stage) {
 
 pub(super) async fn quota_without_requests(stage: &mut Stage) {
     quota(stage, json!({"requests.cpu": "8", "limits.memory": "16Gi"})).await;
-    stage
-        .train(
-            "demo",
-            spec("torch-distributed", json!({"numNodes": 1, "env": forever()})),
-        )
-        .await;
+    stage.train("demo", spec("torch-distributed", nodes(1))).await;
     stage.event("FailedCreate").await;
     stage.look("refused").await;
 }
 
 pub(super) async fn quota_of_jobs(stage: &mut Stage) {
     quota(stage, json!({"count/trainjobs.trainer.kubeflow.org": "1"})).await;
-    let job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
+    let job = spec("torch-distributed", nodes(1));
     stage.train("first", job.clone()).await;
     stage.ready("first", "node").await;
     let reply = stage.try_train("second", job).await;
@@ -133,19 +123,10 @@ pub(super) async fn quota_of_jobs(stage: &mut Stage) {
 
 pub(super) async fn thirty(stage: &mut Stage) {
     stage.mix_pods();
-    stage
-        .train(
-            "many",
-            spec("torch-distributed", json!({"numNodes": 30, "env": forever()})),
-        )
-        .await;
+    stage.train("many", spec("torch-distributed", nodes(30))).await;
     stage.ready("many", "node").await;
     stage.look("running").await;
     stage.suspend("many", true).await;
-    stage
-        .until("TrainJob", "many", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("many").await;
     stage.look("suspended").await;
 }

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{env, forever, gpus, own, pods, spec};
+use super::{env, forever, gpus, nodes, own, pods, spec};
 use crate::fidelity::life::Stage;
-use crate::fidelity::life::stage::{has, status};
+use crate::fidelity::life::stage::has;
 
 pub(super) async fn two_nodes(stage: &mut Stage) {
     let trainer = json!({"numNodes": 2, "resourcesPerNode": gpus(1), "env": forever()});
@@ -17,26 +17,18 @@ pub(super) async fn two_nodes(stage: &mut Stage) {
 }
 
 pub(super) async fn to_and_fro(stage: &mut Stage) {
-    let mut job = spec("torch-distributed", json!({"numNodes": 2, "env": forever()}));
+    let mut job = spec("torch-distributed", nodes(2));
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
     stage.condition("demo", "Suspended").await;
-    stage
-        .until("TrainJob", "demo", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("demo").await;
     stage.look("created suspended").await;
     stage.suspend("demo", false).await;
     stage.ready("demo", "node").await;
     stage.look("resumed").await;
     stage.suspend("demo", true).await;
     stage.condition("demo", "Suspended").await;
-    stage
-        .until("TrainJob", "demo", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("demo").await;
     stage.look("suspended again").await;
     stage.suspend("demo", false).await;
     stage.ready("demo", "node").await;
@@ -47,19 +39,10 @@ pub(super) async fn to_and_fro(stage: &mut Stage) {
 }
 
 pub(super) async fn paused(stage: &mut Stage) {
-    stage
-        .train(
-            "demo",
-            spec("torch-distributed", json!({"numNodes": 1, "env": forever()})),
-        )
-        .await;
+    stage.train("demo", spec("torch-distributed", nodes(1))).await;
     stage.ready("demo", "node").await;
     stage.suspend("demo", true).await;
-    stage
-        .until("TrainJob", "demo", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("demo").await;
     stage.look("suspended").await;
 }
 
@@ -74,18 +57,18 @@ pub(super) async fn slow_start(stage: &mut Stage) {
 }
 
 pub(super) async fn deadline(stage: &mut Stage) {
-    let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
+    let mut job = spec("torch-distributed", nodes(1));
     job["activeDeadlineSeconds"] = json!(15);
     stage.train("demo", job).await;
     stage.ready("demo", "node").await;
     stage.look("running").await;
     stage.condition("demo", "Failed").await;
-    stage.until("JobSet", "demo", "gone", serde_json::Value::is_null).await;
+    stage.gone("JobSet", "demo").await;
     stage.look("over").await;
 }
 
 pub(super) async fn deadline_suspended(stage: &mut Stage) {
-    let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
+    let mut job = spec("torch-distributed", nodes(1));
     job["activeDeadlineSeconds"] = json!(12);
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
@@ -94,7 +77,7 @@ pub(super) async fn deadline_suspended(stage: &mut Stage) {
     stage.ready("demo", "node").await;
     stage.look("resumed").await;
     stage.condition("demo", "Failed").await;
-    stage.until("JobSet", "demo", "gone", serde_json::Value::is_null).await;
+    stage.gone("JobSet", "demo").await;
     stage.look("over").await;
 }
 
@@ -111,7 +94,7 @@ pub(super) async fn kept_for_a_while(stage: &mut Stage) {
         .await;
     stage.condition("demo", "Complete").await;
     stage.look("finished").await;
-    stage.until("JobSet", "demo", "gone", serde_json::Value::is_null).await;
+    stage.gone("JobSet", "demo").await;
     stage.look("swept").await;
 }
 

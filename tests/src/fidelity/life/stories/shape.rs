@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{env, forever, gpus, own, spec};
+use super::{env, forever, gpus, nodes, own, spec};
 use crate::fidelity::life::Stage;
-use crate::fidelity::life::stage::status;
 
 pub(super) async fn name_too_long(stage: &mut Stage) {
     stage
@@ -23,12 +22,7 @@ pub(super) async fn name_too_long(stage: &mut Stage) {
 
 pub(super) async fn longest_name(stage: &mut Stage) {
     let name = "n".repeat(48);
-    stage
-        .train(
-            &name,
-            spec("torch-distributed", json!({"numNodes": 2, "env": forever()})),
-        )
-        .await;
+    stage.train(&name, spec("torch-distributed", nodes(2))).await;
     stage.ready(&name, "node").await;
     stage.look("running").await;
 }
@@ -112,7 +106,7 @@ pub(super) async fn patches(stage: &mut Stage) {
             "securityContext": {"fsGroup": 7}, "terminationGracePeriodSeconds": 5,
         },
     });
-    let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
+    let mut job = spec("torch-distributed", nodes(1));
     job["runtimePatches"] = patch(&pod);
     let job_template = "/0/trainingRuntimeSpec/template/spec/replicatedJobs/0/template";
     if let Some(template) = job["runtimePatches"].pointer_mut(job_template) {
@@ -163,7 +157,7 @@ pub(super) async fn patches_merge(stage: &mut Stage) {
         },
     });
     let two = json!({"spec": {"nodeSelector": {"kubernetes.io/os": "linux"}, "imagePullSecrets": [{"name": "third"}]}});
-    let mut job = own(json!({"numNodes": 1, "env": forever()}));
+    let mut job = own(nodes(1));
     let (mut first, mut second) = (patch(&one), patch(&two));
     first[0]["manager"] = json!("test.example.com/one");
     second[0]["manager"] = json!("test.example.com/two");
@@ -174,14 +168,10 @@ pub(super) async fn patches_merge(stage: &mut Stage) {
 }
 
 pub(super) async fn patched_later(stage: &mut Stage) {
-    let mut job = spec("torch-distributed", json!({"numNodes": 1, "env": forever()}));
+    let mut job = spec("torch-distributed", nodes(1));
     job["suspend"] = json!(true);
     stage.train("demo", job).await;
-    stage
-        .until("TrainJob", "demo", "counted", |job| {
-            status(job, "node")["suspended"] == 1
-        })
-        .await;
+    stage.counted_suspended("demo").await;
     let pod = json!({
         "metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}},
         "spec": {"nodeSelector": {"kubernetes.io/os": "linux"}, "tolerations": [{"key": "k", "operator": "Exists"}]},
@@ -246,9 +236,7 @@ pub(super) async fn own_runtime(stage: &mut Stage) {
             }),
         )
         .await;
-    stage
-        .train("demo", own(json!({"env": env(&[("SIM_RUN", "1h")])})))
-        .await;
+    stage.train("demo", own(json!({"env": forever()}))).await;
     stage.ready("demo", "node").await;
     stage.look("running").await;
     stage.end("demo").await;

@@ -13,7 +13,7 @@ fn tune(runtime: &str) -> Value {
     let mut job = spec(runtime, trainer);
     job["initializer"] = json!({
         "dataset": {"storageUri": "hf://tatsu-lab/alpaca", "env": env(&[("SIM_RUN", "1h"), ("A", "1")])},
-        "model": {"storageUri": "hf://meta-llama/Llama-3.2-1B", "secretRef": {"name": "token"}, "env": env(&[("SIM_RUN", "1h")])},
+        "model": {"storageUri": "hf://meta-llama/Llama-3.2-1B", "secretRef": {"name": "token"}, "env": forever()},
     });
     job
 }
