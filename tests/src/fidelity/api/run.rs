@@ -181,7 +181,7 @@ fn body(reply: &Reply, step: &Step) -> Value {
     if let Ok(body) = serde_json::from_str::<Value>(&reply.text)
         && !is_event(&body)
     {
-        let owners = normal(&body["metadata"]["managedFields"]);
+        let owners = owners(&body["metadata"]["managedFields"]);
         let mut body = normal(&body);
         if step.owners {
             body["owners"] = owners;
@@ -205,6 +205,15 @@ fn body(reply: &Reply, step: &Step) -> Value {
         Ok(lines) => lines.iter().filter(|line| !is_by_chance(line)).map(normal).collect(),
         _ => Value::String(normal_text(&reply.text)),
     }
+}
+
+/// Who owns what, by name: the server orders them by the second of their last write, which is chance.
+fn owners(managed: &Value) -> Value {
+    let mut owners = normal(managed);
+    if let Some(owners) = owners.as_array_mut() {
+        owners.sort_by_key(|owner| ["manager", "operation", "subresource"].map(|field| owner[field].to_string()));
+    }
+    owners
 }
 
 /// Whether JSON is one line of a watch.

@@ -74,6 +74,11 @@ pub const ALLOWED: &[Allowed] = &[
     ),
     allowed(
         CACHES,
+        "The sandbox has no Endpoints that could be gone already.",
+        &["Event Endpoints ", ": FailedToUpdateEndpoint ", "real only"],
+    ),
+    allowed(
+        CACHES,
         "Trainer makes the JobSet again that it has just deleted, because it does not know yet that the job has failed.",
         &["over: Event ", "-0-0-*", " #2: real only"],
     ),
