@@ -51,7 +51,7 @@ fn page(tools: &[Value]) -> Result<String> {
             text("risk"),
             text("description")
         )?;
-        let schema = &tool["input_schema"];
+        let schema = &tool["rules"];
         let required: Vec<&str> = schema["required"]
             .as_array()
             .into_iter()
@@ -79,7 +79,7 @@ fn page(tools: &[Value]) -> Result<String> {
                 writeln!(
                     page,
                     "| `{name}` | {} | {default} | {about} |",
-                    choices.unwrap_or_else(|| kind.to_owned())
+                    choices.unwrap_or_else(|| format!("{kind}{}", bounds(property)))
                 )?;
             }
         }
@@ -89,6 +89,27 @@ fn page(tools: &[Value]) -> Result<String> {
         }
     }
     Ok(page)
+}
+
+/// What a value is held to beside its type. Listings leave the patterns and lengths out; this is where they are read.
+fn bounds(property: &Value) -> String {
+    let mut bounds = String::new();
+    match (property["minimum"].as_f64(), property["maximum"].as_f64()) {
+        (Some(least), Some(most)) => bounds.push_str(&format!(", {least} to {most}")),
+        (Some(least), None) => bounds.push_str(&format!(", at least {least}")),
+        (None, Some(most)) => bounds.push_str(&format!(", at most {most}")),
+        (None, None) => {}
+    }
+    if let Some(most) = property["maxLength"].as_u64() {
+        bounds.push_str(&format!(", at most {most} characters"));
+    }
+    if let Some(most) = property["maxItems"].as_u64() {
+        bounds.push_str(&format!(", at most {most} items"));
+    }
+    if let Some(pattern) = property["pattern"].as_str() {
+        bounds.push_str(&format!(", `{}`", pattern.replace('|', "\\|")));
+    }
+    bounds
 }
 
 /// One access as a reader of RBAC would say it.

@@ -63,8 +63,10 @@ pub struct Listed {
     pub title: String,
     /// What the model reads.
     pub description: String,
-    /// Arguments.
+    /// Arguments, as clients list them.
     pub input_schema: Arc<Map<String, Value>>,
+    /// Arguments, as they are checked: `input_schema` with patterns and lengths.
+    pub rules: Arc<Map<String, Value>>,
     /// Answer.
     pub output_schema: Arc<Map<String, Value>>,
     /// Whether it takes `confirmed` and `plan_id`.
@@ -259,7 +261,7 @@ fn check(entries: &[&'static Entry], known: &BTreeSet<&'static str>) -> Result<(
 }
 
 fn listed(entry: &'static Entry, visible: &BTreeSet<&'static str>) -> Listed {
-    let (input, mut description) = schema::input_schema((entry.input)(), entry.change);
+    let (rules, mut description) = schema::input_schema((entry.input)(), entry.change);
     let next: Vec<&str> = entry
         .spec
         .next
@@ -274,7 +276,8 @@ fn listed(entry: &'static Entry, visible: &BTreeSet<&'static str>) -> Listed {
         spec: entry.spec,
         title: entry.spec.title(),
         description,
-        input_schema: Arc::new(input),
+        input_schema: Arc::new(schema::listed(&rules)),
+        rules: Arc::new(rules),
         output_schema: Arc::new(schema::output_schema((entry.output)())),
         change: entry.change,
         entry: EntryRef(entry),

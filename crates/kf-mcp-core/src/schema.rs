@@ -12,6 +12,19 @@ use serde_json::{Map, Value, json};
 /// a catalogue is read by a model in full.
 const OUTPUT_DEPTH: usize = 2;
 
+/// What says nothing about an answer that the answer does not say itself.
+const OUTPUT_NOISE: &[&str] = &[
+    "description",
+    "default",
+    "minimum",
+    "maximum",
+    "pattern",
+    "maxLength",
+    "minLength",
+    "maxItems",
+    "format",
+];
+
 /// The schema of a tool's arguments, as schemars makes it from the type.
 pub(crate) fn arguments<T: JsonSchema>() -> Schema {
     settings().into_generator().into_root_schema_for::<T>()
@@ -56,14 +69,37 @@ pub(crate) fn input_schema(schema: Schema, change: bool) -> (Map<String, Value>,
     if change && let Value::Object(properties) = properties {
         properties.insert(
             "confirmed".into(),
-            json!({"type": "boolean", "default": false, "description": "false: show the plan and change nothing. true: do it."}),
+            json!({"type": "boolean", "default": false, "description": "Do it; false only shows the plan."}),
         );
         properties.insert(
             "plan_id".into(),
-            json!({"type": "string", "description": "The previewed plan_id; refused if the plan would differ now."}),
+            json!({"type": "string", "description": "From the plan; refused if it changed."}),
         );
     }
     (root, description)
+}
+
+/// A tool's input schema as clients list it: without patterns and lengths. They are checked all the same, and an error
+/// tells them to the caller whom they concern; in a listing every session pays for them.
+pub(crate) fn listed(rules: &Map<String, Value>) -> Map<String, Value> {
+    let mut listed = rules.clone();
+    without(&mut listed, &["pattern", "minLength", "maxLength", "maxItems"]);
+    listed
+}
+
+/// Takes keywords out of a schema and of those in it.
+fn without(schema: &mut Map<String, Value>, keywords: &[&str]) {
+    schema.retain(|keyword, _| !keywords.contains(&keyword.as_str()));
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            without(property, keywords);
+        }
+    }
+    for inside in ["items", "additionalProperties"] {
+        if let Some(Value::Object(inner)) = schema.get_mut(inside) {
+            without(inner, keywords);
+        }
+    }
 }
 
 /// A tool's output schema: flat, without descriptions, to a small depth.
@@ -71,24 +107,12 @@ pub(crate) fn output_schema(schema: Schema) -> Map<String, Value> {
     let mut root = flat(schema.to_value());
     root.insert("type".into(), json!("object"));
     root.entry("properties").or_insert_with(|| json!({}));
+    without(&mut root, OUTPUT_NOISE);
     prune(&mut root, 0);
     root
 }
 
 fn prune(schema: &mut Map<String, Value>, depth: usize) {
-    for noise in [
-        "description",
-        "default",
-        "minimum",
-        "maximum",
-        "pattern",
-        "maxLength",
-        "minLength",
-        "maxItems",
-        "format",
-    ] {
-        schema.remove(noise);
-    }
     if depth >= OUTPUT_DEPTH {
         schema.remove("properties");
         schema.remove("additionalProperties");
@@ -271,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn a_listing_has_no_patterns_and_lengths_but_arguments_of_these_names() {
+        let rules = json!({"type": "object", "properties": {
+            "pattern": {"type": "string", "maxLength": 200, "description": "Regular expression."},
+            "names": {"type": "array", "maxItems": 3, "items": {"type": "string", "pattern": "^[a-z]+$"}},
+            "env": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+        }});
+        let listed = listed(rules.as_object().unwrap());
+        let wanted = json!({"type": "object", "properties": {
+            "pattern": {"type": "string", "description": "Regular expression."},
+            "names": {"type": "array", "items": {"type": "string"}},
+            "env": {"type": "object", "additionalProperties": {"type": "string"}},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+        }});
+        assert_eq!(Value::Object(listed), wanted);
+    }
+
+    #[test]
     fn options_enums_and_free_values_become_flat() {
         let (schema, description) = input_schema(arguments::<Arguments>(), true);
         assert_eq!(description, "Does a thing.");
@@ -280,7 +322,7 @@ mod tests {
           "properties": {
             "confirmed": {
               "default": false,
-              "description": "false: show the plan and change nothing. true: do it.",
+              "description": "Do it; false only shows the plan.",
               "type": "boolean"
             },
             "free": {
@@ -312,7 +354,7 @@ mod tests {
               "type": "string"
             },
             "plan_id": {
-              "description": "The previewed plan_id; refused if the plan would differ now.",
+              "description": "From the plan; refused if it changed.",
               "type": "string"
             }
           },

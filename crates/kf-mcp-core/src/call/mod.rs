@@ -204,7 +204,7 @@ fn prepare(tool: &Listed, given: Map<String, Value>) -> Result<(Map<String, Valu
             format!("the arguments are larger than {} MiB", arguments::MAX_BYTES >> 20),
         ));
     }
-    let mut arguments = arguments::prepare(tool.spec.name, &tool.input_schema, given)?;
+    let mut arguments = arguments::prepare(tool.spec.name, &tool.rules, given)?;
     let mut confirmation = Confirmation::default();
     if tool.change {
         confirmation.confirmed = arguments.remove("confirmed").and_then(|v| v.as_bool()).unwrap_or(false);
