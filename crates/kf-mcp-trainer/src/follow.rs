@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(tail.into_lines(), ["b", "c"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_silent_log_ends_with_the_time_and_what_there_was_is_reported_before() {
         let lines = stream::iter([Ok(vec!["a".to_owned()])]).chain(stream::pending());
         let (mut tail, reports) = (Tail::new(9, None), RefCell::new(Vec::new()));
