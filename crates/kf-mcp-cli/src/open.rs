@@ -23,6 +23,7 @@ pub(crate) fn server(settings: &Settings) -> anyhow::Result<Server> {
     let log = telemetry::start(settings);
     Server::builder()
         .catalogue(catalogue)
+        .instructions(settings.instructions)
         .cluster(Arc::new(world.cluster))
         .clock(world.clock)
         .settings(settings.sections.clone())

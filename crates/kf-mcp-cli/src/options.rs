@@ -102,6 +102,9 @@ impl Common {
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) common: Common,
+    /// How much agents are told before their first call: minimal, compact or full [default: compact].
+    #[arg(long, value_name = "TIER", alias = "instruction-tier")]
+    pub(crate) instructions: Option<String>,
     /// stdio or http [default: stdio].
     #[arg(long, value_name = "TRANSPORT")]
     pub(crate) transport: Option<String>,
@@ -130,6 +133,7 @@ impl ServeOptions {
     pub(crate) fn flags(&self) -> BTreeMap<String, Value> {
         let mut flags = self.common.flags();
         let said = [
+            ("instructions", self.instructions.as_ref().map(|v| json!(v))),
             ("transport", self.transport.as_ref().map(|v| json!(v))),
             ("host", self.host.map(|v| json!(v.to_string()))),
             ("port", self.port.map(|v| json!(v))),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kf_mcp_core::config::{Config, Sources};
 use kf_mcp_core::names::{is_label, nearest};
-use kf_mcp_core::{Persona, Selection, Setting};
+use kf_mcp_core::{Persona, Selection, Setting, Tier};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,7 @@ const KEYS: &[Setting] = &[
     Setting::new("config", "configuration file"),
     Setting::new("log_level", "what goes to stderr"),
     Setting::new("log_format", "console or json"),
+    Setting::new("instructions", "how much agents are told before their first call"),
     Setting::new("transport", "stdio or http"),
     Setting::new("host", "address to listen on"),
     Setting::new("port", "port to listen on"),
@@ -92,6 +93,7 @@ struct Raw {
     namespace: Option<String>,
     log_level: String,
     log_format: String,
+    instructions: String,
     transport: String,
     host: String,
     port: u16,
@@ -135,6 +137,7 @@ pub(crate) struct Settings {
     pub(crate) namespace: Option<String>,
     pub(crate) log_level: tracing::Level,
     pub(crate) log_format: LogFormat,
+    pub(crate) instructions: Tier,
     pub(crate) transport: TransportKind,
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
@@ -185,6 +188,7 @@ impl Settings {
             namespace: None,
             log_level: if quiet { "warn" } else { "info" }.into(),
             log_format: "console".into(),
+            instructions: Tier::default().to_string(),
             transport: "stdio".into(),
             host: "127.0.0.1".into(),
             port: 8000,
@@ -205,6 +209,7 @@ impl Settings {
 impl Raw {
     fn check(self) -> Result<Settings, Unusable> {
         let persona: Persona = self.persona.parse().map_err(Unusable)?;
+        let instructions: Tier = self.instructions.parse().map_err(Unusable)?;
         let log_level = self.log_level.to_lowercase();
         let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug", "trace"])?;
         let log_format = one_of("log format", &self.log_format, &["console", "json"])?;
@@ -243,6 +248,7 @@ impl Raw {
             } else {
                 LogFormat::Console
             },
+            instructions,
             transport: if transport == "http" {
                 TransportKind::Http
             } else {
@@ -301,7 +307,7 @@ mod tests {
         let settings = with(&[]).unwrap();
         assert_eq!(settings.selection.persona, Persona::Readonly);
         assert_eq!(settings.transport, TransportKind::Stdio);
-        assert_eq!(settings.sandbox, None);
+        assert_eq!((settings.sandbox, settings.instructions), (None, Tier::Compact));
     }
 
     #[test]
@@ -318,13 +324,15 @@ mod tests {
             with(&[("host", json!("0.0.0.0"))]).unwrap_err(),
             with(&[("namespace", json!("A_b"))]).unwrap_err(),
             with(&[("log_level", json!("loud"))]).unwrap_err(),
+            with(&[("instructions", json!("ful"))]).unwrap_err(),
         ];
         assert_eq!(
             said.join("\n"),
             "unknown transport `htp`: there are stdio, http; did you mean `http`?\n\
              host 0.0.0.0 is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)\n\
              `A_b` is not a namespace name\n\
-             unknown log level `loud`: there are error, warn, info, debug, trace"
+             unknown log level `loud`: there are error, warn, info, debug, trace\n\
+             unknown instructions `ful`: there are minimal, compact, full; did you mean `full`?"
         );
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::guide::Guide;
+use crate::instructions::{self, Tier};
 use crate::module::ClientModule;
 use crate::names::nearest;
 use crate::policy::persona::Persona;
@@ -51,6 +53,16 @@ pub enum CatalogueError {
     /// A name that clients would refuse.
     #[error("tool name `{0}` is not of the form ^[a-z][a-z0-9_]{{2,39}}$")]
     BadName(&'static str),
+    /// A guide that clients could not list or read.
+    #[error("guide `{uri}` of `{module}`: {why}")]
+    BadGuide {
+        /// Whose it is.
+        module: &'static str,
+        /// Where it would be read.
+        uri: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 /// One tool as a client sees it.
@@ -92,7 +104,8 @@ pub struct Catalogue {
     by_name: BTreeMap<&'static str, usize>,
     hidden: BTreeMap<&'static str, ToolSpec>,
     clients: Vec<&'static str>,
-    instructions: String,
+    guides: Vec<&'static Guide>,
+    instructions: [String; Tier::ALL.len()],
     persona: Persona,
 }
 
@@ -127,7 +140,9 @@ impl Catalogue {
             .collect();
         let mut catalogue = Self::of_entries(entries, &known, selection.persona)?;
         catalogue.clients = chosen.iter().map(|module| module.name()).collect();
-        catalogue.instructions = crate::instructions::text(&chosen, selection.persona);
+        catalogue.guides = guides(&chosen)?;
+        let offered = |word: &str| catalogue.get(word).is_some() || !known.contains(word);
+        catalogue.instructions = Tier::ALL.map(|tier| instructions::text(&chosen, selection.persona, tier, offered));
         Ok(catalogue)
     }
 
@@ -197,8 +212,19 @@ impl Catalogue {
     }
 
     /// What an agent should know before its first call.
-    pub fn instructions(&self) -> &str {
-        &self.instructions
+    pub fn instructions(&self, tier: Tier) -> &str {
+        let at = Tier::ALL.iter().position(|t| *t == tier);
+        at.map_or("", |at| &self.instructions[at])
+    }
+
+    /// The guides of the chosen modules, for every persona the same.
+    pub fn guides(&self) -> &[&'static Guide] {
+        &self.guides
+    }
+
+    /// One guide by its URI.
+    pub fn guide(&self, uri: &str) -> Option<&'static Guide> {
+        self.guides.iter().copied().find(|guide| guide.uri == uri)
     }
 }
 
@@ -230,6 +256,26 @@ fn choose(
         .copied()
         .filter(|module| names.iter().any(|name| name == module.name()))
         .collect())
+}
+
+/// The guides of the modules, each at its own URI.
+fn guides(modules: &[&'static dyn ClientModule]) -> Result<Vec<&'static Guide>, CatalogueError> {
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    for module in modules {
+        for guide in module.guides() {
+            let twice = (!seen.insert(guide.uri)).then_some("there are two of them");
+            if let Some(why) = guide.breach(module.name()).or(twice) {
+                return Err(CatalogueError::BadGuide {
+                    module: module.name(),
+                    uri: guide.uri,
+                    why,
+                });
+            }
+            all.push(guide);
+        }
+    }
+    Ok(all)
 }
 
 fn check(entries: &[&'static Entry], known: &BTreeSet<&'static str>) -> Result<(), CatalogueError> {

@@ -1,8 +1,10 @@
 //! [`ClientModule`]: one Kubeflow component, as a crate of tools.
 
+use crate::guide::Guide;
+use crate::instructions::Tier;
 use crate::tool::Entry;
 
-/// One Kubeflow component: its name for `--clients`, what an agent should know about it, and its tools.
+/// One Kubeflow component: its name for `--clients`, what an agent should know about it, its tools and its guides.
 pub trait ClientModule: Sync {
     /// The name in `--clients`, for example `trainer`.
     fn name(&self) -> &'static str;
@@ -13,9 +15,15 @@ pub trait ClientModule: Sync {
     /// `module_path!()` of the crate's root: the tools registered below it are this module's.
     fn home(&self) -> &'static str;
 
-    /// What an agent should know before it uses the tools; becomes part of the server's instructions.
-    fn instructions(&self) -> &'static str {
+    /// What an agent should know before it uses the tools, as long as the tier allows; becomes part of the server's
+    /// instructions. Each line stands alone: one that names a tool which the persona does not see is left out.
+    fn instructions(&self, _tier: Tier) -> &'static str {
         ""
+    }
+
+    /// Texts to read beside the tools, which clients list as resources, in the order they are shown.
+    fn guides(&self) -> &'static [Guide] {
+        &[]
     }
 
     /// The configuration keys that the module reads, as `section.key`.

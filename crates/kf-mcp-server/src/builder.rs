@@ -5,7 +5,8 @@ use std::sync::Arc;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
 use kf_mcp_core::telemetry::ServerLog;
 use kf_mcp_core::{
-    Catalogue, CatalogueError, Change, ClientModule, Clock, Engine, EngineOptions, Entry, Persona, Selection, Tool,
+    Catalogue, CatalogueError, Change, ClientModule, Clock, Engine, EngineOptions, Entry, Persona, Selection, Tier,
+    Tool,
 };
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -29,6 +30,7 @@ pub struct Builder {
     tools: Vec<&'static Entry>,
     catalogue: Option<Catalogue>,
     persona: Persona,
+    instructions: Tier,
     cluster: Option<Arc<Cluster>>,
     clock: Option<Clock>,
     settings: Map<String, Value>,
@@ -71,6 +73,12 @@ impl Builder {
     /// For whom: what is listed follows from it.
     pub fn persona(mut self, persona: Persona) -> Self {
         self.persona = persona;
+        self
+    }
+
+    /// How much an agent is told before its first call.
+    pub fn instructions(mut self, tier: Tier) -> Self {
+        self.instructions = tier;
         self
     }
 
@@ -128,7 +136,7 @@ impl Builder {
             log: self.log,
         });
         Ok(Server {
-            handler: Arc::new(Handler::new(engine)),
+            handler: Arc::new(Handler::new(engine, self.instructions)),
         })
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kf_mcp_core::{Answer, CallMeta, Called, Caller, Engine, Listed, Progress};
+use kf_mcp_core::{Answer, CallMeta, Called, Caller, Engine, Listed, Progress, Tier};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorData,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
+    Implementation, ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
+    ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
     ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
@@ -15,8 +15,10 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::resources;
+
 /// How long clients may keep the catalogue: it changes only with the process.
-const LIST_TTL: u64 = 300_000;
+pub(crate) const LIST_TTL: u64 = 300_000;
 /// Progress reports that wait to be sent; more are dropped.
 const PROGRESS: usize = 256;
 /// How long a client may take to accept a progress report.
@@ -33,7 +35,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Engine, instructions: Tier) -> Self {
         let listed = engine.catalogue().tools();
         let tools: Vec<Tool> = listed.iter().map(tool).collect();
         let by_name = listed
@@ -46,15 +48,18 @@ impl Handler {
             .with_description("Plan, submit, watch and register machine-learning training on Kubernetes");
         let stamp = json!({"io.modelcontextprotocol/serverInfo": {"name": "kubeflow-mcp", "version": env!("CARGO_PKG_VERSION")}});
         let stamp = MetaObject(stamp.as_object().cloned().unwrap_or_default());
-        // Prompts and resources are declared and empty: many clients ask for them whatever is declared.
-        let capabilities = ServerCapabilities::builder()
+        // Prompts are declared and empty: many clients ask for them whatever is declared.
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_resources()
             .enable_prompts()
             .build();
+        if engine.catalogue().guides().is_empty() {
+            capabilities.resources = None;
+        }
         let info = ServerConfig::new(capabilities)
             .with_server_info(implementation)
-            .with_instructions(engine.catalogue().instructions().to_owned());
+            .with_instructions(engine.catalogue().instructions(instructions).to_owned());
         Self {
             engine,
             tools,
@@ -210,9 +215,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Ok(ListResourcesResult::with_all_items(Vec::new())
-            .with_ttl_ms(LIST_TTL)
-            .with_cache_scope(CacheScope::Private))
+        resources::list(self.engine.catalogue()).ok_or_else(ErrorData::method_not_found::<ListResourcesRequestMethod>)
     }
 
     async fn list_resource_templates(
@@ -220,9 +223,8 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(Vec::new())
-            .with_ttl_ms(LIST_TTL)
-            .with_cache_scope(CacheScope::Private))
+        resources::templates(self.engine.catalogue())
+            .ok_or_else(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>)
     }
 
     async fn read_resource(
@@ -230,9 +232,6 @@ impl ServerHandler for Handler {
         params: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        Err(ErrorData::resource_not_found(
-            "this server has no such resource",
-            Some(json!({"uri": params.uri})),
-        ))
+        resources::read(self.engine.catalogue(), &params.uri).map(Into::into)
     }
 }

@@ -6,6 +6,7 @@
 mod builder;
 mod handler;
 pub mod http;
+mod resources;
 pub mod stdio;
 
 pub use builder::{BuildError, Builder};

@@ -4,7 +4,7 @@
 //! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_logs` and
 //! `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `delete_training_job` (end).
 
-use kf_mcp_core::{ClientModule, Setting};
+use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
 
 mod capacity;
 mod compatibility;
@@ -14,6 +14,7 @@ mod differences;
 mod events;
 mod finetune;
 mod follow;
+mod guidance;
 mod loglines;
 mod manifest;
 mod pods;
@@ -49,11 +50,11 @@ impl ClientModule for Trainer {
     fn home(&self) -> &'static str {
         module_path!()
     }
-    fn instructions(&self) -> &'static str {
-        "check_compatibility and list_runtimes first; estimate_resources says what a model needs. Submit with fine_tune (a \
-         model, a dataset), run_custom_training (a Python script) or run_container_training (an image); follow with \
-         wait_for_training, get_training_job, get_training_logs and get_training_events; pause and resume with \
-         update_training_job. A job that does not run says why in its reason."
+    fn instructions(&self, tier: Tier) -> &'static str {
+        guidance::instructions(tier)
+    }
+    fn guides(&self) -> &'static [Guide] {
+        guidance::GUIDES
     }
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
