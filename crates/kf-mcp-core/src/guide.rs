@@ -51,9 +51,19 @@ mod tests {
         assert_eq!(good.breach("trainer"), None);
         for bad in [
             Guide { name: "other", ..good },
-            Guide { uri: "kubeflow://hub/guides/coming-from", ..good },
-            Guide { uri: "https://trainer/guides/coming-from", ..good },
-            Guide { uri: "kubeflow://trainer/guides/a b", name: "a b", ..good },
+            Guide {
+                uri: "kubeflow://hub/guides/coming-from",
+                ..good
+            },
+            Guide {
+                uri: "https://trainer/guides/coming-from",
+                ..good
+            },
+            Guide {
+                uri: "kubeflow://trainer/guides/a b",
+                name: "a b",
+                ..good
+            },
             Guide { text: " ", ..good },
         ] {
             assert!(bad.breach("trainer").is_some(), "{}", bad.uri);

@@ -139,7 +139,11 @@ mod tests {
     #[test]
     fn a_line_about_a_tool_that_is_not_offered_is_left_out() {
         let of = |tier| text(&[&Module], Persona::Readonly, tier, |word| word != "make_it");
-        assert!(of(Tier::Compact).ends_with("\nm: Look with see_it.\nRead on."), "{}", of(Tier::Compact));
+        assert!(
+            of(Tier::Compact).ends_with("\nm: Look with see_it.\nRead on."),
+            "{}",
+            of(Tier::Compact)
+        );
         assert!(!of(Tier::Minimal).contains("m:"), "{}", of(Tier::Minimal));
         let all = text(&[&Module], Persona::PlatformAdmin, Tier::Full, |_| true);
         assert!(all.contains("Use make_it, with some_argument."));

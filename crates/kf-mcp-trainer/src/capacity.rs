@@ -48,6 +48,11 @@ struct NodeStatus {
 }
 
 impl Node {
+    /// What is written on it.
+    pub(crate) fn labels(&self) -> &BTreeMap<String, String> {
+        &self.metadata.labels
+    }
+
     /// Why nothing can be placed here, none for a node that takes pods.
     fn closed(&self) -> Option<&'static str> {
         let ready = self.status.conditions.iter().find(|c| c.kind == "Ready");

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::platform::{self, Platform};
+
 /// The oldest Kubernetes that Trainer supports.
 const KUBERNETES: (u64, u64) = (1, 31);
 /// The oldest Trainer with these kinds.
@@ -29,6 +31,8 @@ pub struct Compatibility {
     compatible: bool,
     checks: Vec<Check>,
     versions: Versions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Platform>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +75,9 @@ impl Render for Compatibility {
         fixes.dedup();
         for fix in fixes {
             text.fact("fix", fix);
+        }
+        if let Some(platform) = &self.platform {
+            platform.render(text);
         }
         text.facts("warning", &self.warnings);
         text.facts("not seen", &self.not_seen);
@@ -219,6 +226,7 @@ impl Seen {
         Compatibility {
             compatible: checks.iter().all(|check| check.ok),
             checks,
+            platform: self.kubernetes.as_deref().and_then(platform::of_version),
             versions: Versions {
                 kubeflow_mcp: env!("CARGO_PKG_VERSION"),
                 kubernetes: self.kubernetes,

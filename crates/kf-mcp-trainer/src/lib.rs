@@ -17,6 +17,7 @@ mod follow;
 mod guidance;
 mod loglines;
 mod manifest;
+mod platform;
 mod pods;
 mod quantity;
 mod reason;

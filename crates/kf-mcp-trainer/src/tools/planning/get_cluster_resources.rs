@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::readings::{Quota, count, quotas};
 use crate::capacity::{Accelerator, Capacity, Total};
+use crate::platform::Platform;
 use crate::quantity::Quantity;
 use crate::refusal::said;
 
@@ -43,6 +44,8 @@ pub struct Resources {
     /// Absent when they could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     quotas: Option<Vec<Quota>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Platform>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_seen: Vec<String>,
 }
@@ -138,6 +141,9 @@ impl Render for Resources {
                 format!("{}/{name} {resource}: {used} of {hard} used", self.namespace),
             );
         }
+        if let Some(platform) = &self.platform {
+            platform.render(text);
+        }
         text.facts("not seen", &self.not_seen);
     }
 }
@@ -169,6 +175,7 @@ impl Tool for GetClusterResources {
         match counted {
             Ok(counted) => {
                 resources.not_seen.extend(counted.not_seen);
+                resources.platform = counted.platform;
                 resources.count(counted.sums, counted.nodes);
             }
             Err(error) if error.is_forbidden() && resources.quotas.is_some() => {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::{Capacity, Load, Node, PodLoad, capacity};
+use crate::platform::{self, Platform};
 use crate::refusal::said;
 
 /// Nodes of one page.
@@ -37,6 +38,8 @@ pub(super) struct Counted {
     pub(super) sums: Capacity,
     /// Nodes, of all kinds.
     pub(super) nodes: usize,
+    /// Which product the nodes are of, if they say.
+    pub(super) platform: Option<Platform>,
     /// What could not be counted.
     pub(super) not_seen: Vec<String>,
 }
@@ -66,6 +69,7 @@ pub(super) async fn count(cx: &Cx) -> Result<Counted, KubeError> {
     Ok(Counted {
         sums: capacity(&nodes, load.as_ref()),
         nodes: nodes.len(),
+        platform: platform::of_nodes(nodes.iter().map(Node::labels)),
         not_seen,
     })
 }
