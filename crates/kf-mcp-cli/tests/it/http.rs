@@ -11,14 +11,14 @@ use serde_json::json;
 use crate::process::{call, command, modes};
 
 /// A server on a free port, ended when it is dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     _home: tempfile::TempDir,
 }
 
 impl Served {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = command(
             home.path(),

@@ -7,6 +7,7 @@
 )]
 
 mod command_line;
+mod guides;
 mod http;
 mod no_cluster;
 mod process;

@@ -45,7 +45,7 @@ async fn an_unknown_tool_is_a_protocol_error_that_names_the_nearest() {
 }
 
 /// Raw lines in, raw lines out.
-fn talk(arguments: &[&str], lines: &[Value]) -> (Vec<Value>, bool) {
+pub(crate) fn talk(arguments: &[&str], lines: &[Value]) -> (Vec<Value>, bool) {
     let home = tempfile::tempdir().unwrap();
     let mut child = command(home.path(), &["serve", "--no-banner", "--sandbox"])
         .args(arguments)
