@@ -20,7 +20,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         "json",
     ];
     let tools: Vec<Value> = serde_json::from_str(&output(&binary, &all)?).context("read the catalogue")?;
-    let page = page(&tools)?;
+    let page = page(&tools)? + &guides()?;
     let file = root().join("docs/tools.md");
     if check {
         if std::fs::read_to_string(&file).unwrap_or_default() != page {
@@ -110,6 +110,33 @@ fn bounds(property: &Value) -> String {
         bounds.push_str(&format!(", `{}`", pattern.replace('|', "\\|")));
     }
     bounds
+}
+
+/// The guides that components bring as resources: crates/kf-mcp-COMPONENT/guides/NAME.md.
+fn guides() -> Result<String> {
+    let mut rows = Vec::new();
+    for entry in walkdir::WalkDir::new(root().join("crates")).min_depth(3).max_depth(3) {
+        let path = entry.context("walk the crates")?.into_path();
+        let place = path.strip_prefix(root())?.display().to_string();
+        let (Some((component, name)), true) = (
+            place
+                .strip_prefix("crates/kf-mcp-")
+                .and_then(|rest| rest.strip_suffix(".md")?.split_once("/guides/")),
+            path.is_file(),
+        ) else {
+            continue;
+        };
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read {place}"))?;
+        let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        rows.push(format!(
+            "| [`kubeflow://{component}/guides/{name}`](../{place}) | {title} |\n"
+        ));
+    }
+    rows.sort();
+    Ok(format!(
+        "\n## Guides\n\nTexts that MCP clients list and read as resources.\n\n| resource | |\n|---|---|\n{}",
+        rows.concat()
+    ))
 }
 
 /// One access as a reader of RBAC would say it.

@@ -110,6 +110,25 @@ fn an_old_trainer_is_a_warning_and_its_version_is_inferred() {
 }
 
 #[test]
+fn a_version_with_a_product_brings_its_advice() {
+    let answer = |version: &str| {
+        let seen = Seen {
+            kubernetes: Some(version.into()),
+            ..seen(ALL)
+        };
+        kf_mcp_core::Answer::of(&seen.judge(), jiff::Timestamp::UNIX_EPOCH)
+            .unwrap()
+            .text
+    };
+    let told = answer("v1.31.0-gke.1234000");
+    assert!(
+        told.contains("platform: Google GKE (by the version v1.31.0-gke.1234000)"),
+        "{told}"
+    );
+    assert!(!answer("v1.36.3").contains("platform"));
+}
+
+#[test]
 fn without_the_right_to_definitions_the_rest_is_not_seen() {
     let answer = seen([Kind::Served, Kind::Unknown, Kind::Unknown, Kind::Unknown]).judge();
     assert_eq!((answer.compatible, answer.not_seen.len()), (true, 3));

@@ -68,14 +68,14 @@ pub(crate) fn of_nodes<'a>(nodes: impl Iterator<Item = &'a BTreeMap<String, Stri
             found = Some((rank, MARKS[rank].1));
         }
     }
-    found.map(|(rank, product)| Platform::new(product, format!("node labels {}…", MARKS[rank].0)))
+    found.map(|(rank, product)| Platform::new(product, format!("node labels that begin with {}", MARKS[rank].0)))
 }
 
-/// How the labels begin that each product puts on its nodes itself.
+/// How the labels begin that each product puts on its nodes itself. Simulated TPU nodes have others of GKE's.
 const MARKS: [(&str, Product); 4] = [
     ("node.openshift.io/", Product::OpenShift),
     ("eks.amazonaws.com/", Product::Eks),
-    ("cloud.google.com/gke-", Product::Gke),
+    ("cloud.google.com/gke-nodepool", Product::Gke),
     ("kubernetes.azure.com/", Product::Aks),
 ];
 
@@ -173,11 +173,11 @@ mod tests {
                 ],
                 Some("OpenShift"),
             ),
-            // machines of a cloud that somebody else's Kubernetes runs on
+            // machines of a cloud that somebody else's Kubernetes runs on, and a simulated TPU
             (
                 vec![node(&[
                     "topology.ebs.csi.aws.com/zone",
-                    "cloud.google.com/machine-family",
+                    "cloud.google.com/gke-tpu-accelerator",
                 ])],
                 None,
             ),
