@@ -1,5 +1,7 @@
 //! Who is calling.
 
+use sha2::{Digest, Sha256};
+
 /// The caller of a tool. Until requests carry an identity, everybody is the local user of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -16,19 +18,57 @@ impl Caller {
         }
     }
 
-    /// Issuer and subject, as the mark on created objects digests them.
-    pub fn identity(&self) -> (&'static str, &'static str) {
+    /// Who that is: the local user is whom the process acts as.
+    pub fn identity<'a>(&self, process: &'a Identity) -> &'a Identity {
         match self {
-            Self::Local => ("local", "local"),
+            Self::Local => process,
         }
+    }
+}
+
+/// An identity: who vouches for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who says so.
+    pub issuer: String,
+    /// Whom it means, as the issuer calls them.
+    pub subject: String,
+}
+
+impl Identity {
+    /// An identity.
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+        }
+    }
+
+    /// Somebody on this machine of whom nothing else is known: who uses a sandbox.
+    pub fn local() -> Self {
+        Self::new("local", "local")
     }
 
     /// The label value that marks what this caller created: 16 hex digits of SHA-256 over issuer and subject. Advisory,
     /// since whoever may edit an object may edit its labels.
     pub fn mark(&self) -> String {
-        use sha2::{Digest, Sha256};
-        let (issuer, subject) = self.identity();
-        let digest = Sha256::digest(format!("{issuer}\n{subject}").as_bytes());
+        let digest = Sha256::digest(format!("{}\n{}", self.issuer, self.subject).as_bytes());
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_a_label_that_tells_callers_apart_and_never_changes() {
+        // Marks are on objects that outlive a version of this program.
+        assert_eq!(Identity::local().mark(), "733dbe4dbe6d16f9");
+        let jane = Identity::new("kubeconfig", "jane");
+        assert_eq!(jane.mark(), Identity::new("kubeconfig", "jane").mark());
+        assert_ne!(jane.mark(), Identity::new("kubeconfig", "joe").mark());
+        assert_eq!(jane.mark().len(), 16);
+        assert_eq!(Caller::Local.identity(&jane), &jane);
     }
 }

@@ -120,6 +120,12 @@ impl Cx {
         &self.kube.gate().caller
     }
 
+    /// The label value that marks what the caller creates. It tells callers apart and never changes for one of them.
+    pub async fn mark(&self) -> Result<String, ToolError> {
+        let process = self.kube.identity().await?;
+        Ok(self.caller().identity(&process).mark())
+    }
+
     /// The time: the system's, or the sandbox's.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()

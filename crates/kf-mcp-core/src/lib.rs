@@ -29,7 +29,7 @@ mod tools;
 
 pub use answer::{Answer, Render, render_json};
 pub use call::{CallMeta, Called, Engine, EngineOptions};
-pub use caller::Caller;
+pub use caller::{Caller, Identity};
 pub use catalogue::{Catalogue, CatalogueError, Listed, Selection};
 pub use cx::{Clock, Cx, Progress, ProgressSink, Scope};
 pub use error::{ErrorCode, ToolError};

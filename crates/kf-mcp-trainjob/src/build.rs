@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::API_VERSION;
+use crate::dialect::Dialect;
 use crate::runtime::RuntimeScope;
 
-/// Our entry among a job's runtime patches. Each manager has one, and its name must be a domain with a path.
-pub const PATCH_MANAGER: &str = "mcp.kubeflow.org/kubeflow-mcp";
 /// The label of everything that we create, the same as the peer's.
 pub const MANAGED_BY_LABEL: &str = "kubeflow-mcp/managed-by";
 /// Its value.
@@ -175,8 +174,13 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// The body for the API server. Quantities are texts, as Kubernetes writes them.
+    /// The body for the API server, as Trainer takes it since v2.2. Quantities are texts, as Kubernetes writes them.
     pub fn body(&self) -> Value {
+        self.body_in(Dialect::RuntimePatches)
+    }
+
+    /// The body for an API server whose TrainJobs are of this dialect.
+    pub fn body_in(&self, dialect: Dialect) -> Value {
         let mut trainer = json!({"numNodes": self.num_nodes});
         if let Some(image) = &self.image {
             trainer["image"] = json!(image);
@@ -206,17 +210,13 @@ impl Submission {
         let mut training = self.pods.clone();
         self.claims.iter().for_each(|claim| claim.add_to(&mut training));
         let options = |part: &PatchedPart| if part.is_training() { &training } else { &self.pods };
-        let parts: Vec<Value> = self
+        let parts: Vec<(&str, Value)> = self
             .parts
             .iter()
-            .filter_map(|part| Some((&part.name, options(part).pod_spec(&part.container)?)))
-            .map(|(name, pod)| json!({"name": name, "template": {"spec": {"template": {"spec": pod}}}}))
+            .filter_map(|part| Some((part.name.as_str(), options(part).pod_spec(&part.container)?)))
             .collect();
         if !parts.is_empty() {
-            spec["runtimePatches"] = json!([{
-                "manager": PATCH_MANAGER,
-                "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": parts}}},
-            }]);
+            spec[dialect.field()] = dialect.written(parts);
         }
         if let Some(seconds) = self.active_deadline_seconds {
             spec["activeDeadlineSeconds"] = json!(seconds);

@@ -5,6 +5,7 @@
 //! tell before it is too late: how long a name may be, which variables Trainer sets itself, what a resource is called.
 
 mod build;
+mod dialect;
 mod job;
 mod lenient;
 mod name;
@@ -18,9 +19,10 @@ mod syntax;
 pub mod torchtune;
 
 pub use build::{
-    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PATCH_MANAGER, PLAN_ANNOTATION, PatchedPart,
+    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, PatchedPart,
     PodOptions, RuntimeRef, Submission,
 };
+pub use dialect::{Dialect, PATCH_MANAGER};
 pub use job::{
     Condition, EnvVar, Initializer, JobCounts, JobSpec, JobStatus, ObjectMeta, Resources, RuntimeRefSpec, TrainJob,
     Trainer,

@@ -15,6 +15,7 @@ use super::error::{Cause, KubeError};
 use super::gate::{Asked, Gate};
 use super::page::{List, ListQuery, Page};
 use super::resource::Resource;
+use crate::caller::Identity;
 
 /// The largest answer that is held: a page of 500 big objects fits.
 pub(super) const MAX_BODY: usize = 64 << 20;
@@ -69,6 +70,12 @@ impl Kube {
         let asked = Asked::about("find", "the default namespace");
         let connected = self.gate.connected(&asked).await?;
         Ok((connected.namespace.clone(), connected.server.clone()))
+    }
+
+    /// As whom the process acts. Connects if that has not happened.
+    pub async fn identity(&self) -> Result<Identity, KubeError> {
+        let asked = Asked::about("find", "the user of the kubeconfig");
+        Ok(self.gate.connected(&asked).await?.identity.clone())
     }
 
     /// Reads one object.

@@ -15,6 +15,8 @@ use tower_http::decompression::DecompressionLayer;
 
 use super::error::{Cause, KubeError};
 use super::gate::Asked;
+use super::identity;
+use crate::caller::Identity;
 
 /// How long the TCP connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -44,6 +46,8 @@ pub struct Connected {
     pub server: String,
     /// Where the credentials came from, for messages.
     pub origin: String,
+    /// As whom the process acts.
+    pub identity: Identity,
 }
 
 impl std::fmt::Debug for Connected {
@@ -85,6 +89,7 @@ impl Cluster {
             namespaces: Vec::new(),
             server,
             origin,
+            identity: Identity::local(),
         };
         Self {
             options: ClusterOptions::default(),
@@ -127,7 +132,12 @@ impl Cluster {
 }
 
 async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
-    let (mut config, origin, namespaces) = load(options).await?;
+    let Loaded {
+        mut config,
+        origin,
+        namespaces,
+        identity,
+    } = load(options).await?;
     config.connect_timeout = Some(CONNECT);
     if let Some(namespace) = &options.namespace {
         config.default_namespace.clone_from(namespace);
@@ -146,10 +156,19 @@ async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
         namespaces,
         server,
         origin,
+        identity,
     })
 }
 
-async fn load(options: &ClusterOptions) -> Result<(Config, String, Vec<String>), String> {
+/// What a kubeconfig, or the pod, says of the cluster.
+struct Loaded {
+    config: Config,
+    origin: String,
+    namespaces: Vec<String>,
+    identity: Identity,
+}
+
+async fn load(options: &ClusterOptions) -> Result<Loaded, String> {
     let files = candidates(options);
     let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
     if there.is_empty() {
@@ -166,7 +185,7 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String, Vec<String>),
             return Err(format!("no kubeconfig: {tried}"));
         }
         return match Config::incluster() {
-            Ok(config) => Ok((config, "the in-cluster service account".into(), Vec::new())),
+            Ok(config) => Ok(in_pod(config)),
             Err(_) => Err(format!(
                 "no kubeconfig: {tried}, and this is not a pod with a service account"
             )),
@@ -191,6 +210,7 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String, Vec<String>),
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     let namespaces = namespaces_of(&merged, options.context.as_deref());
+    let identity = identity::of_kubeconfig(&merged, options.context.as_deref());
     let choice = KubeConfigOptions {
         context: options.context.clone(),
         ..KubeConfigOptions::default()
@@ -199,7 +219,22 @@ async fn load(options: &ClusterOptions) -> Result<(Config, String, Vec<String>),
     let config = Config::from_custom_kubeconfig(merged, &choice)
         .await
         .map_err(|error| format!("kubeconfig {origin}: {error} (contexts there: {})", contexts.join(", ")))?;
-    Ok((config, format!("kubeconfig {origin}"), namespaces))
+    Ok(Loaded {
+        config,
+        origin: format!("kubeconfig {origin}"),
+        namespaces,
+        identity,
+    })
+}
+
+fn in_pod(config: Config) -> Loaded {
+    let token = config.auth_info.token_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    Loaded {
+        identity: identity::of_pod(&token.unwrap_or_default()),
+        config,
+        origin: "the in-cluster service account".into(),
+        namespaces: Vec::new(),
+    }
 }
 
 /// The namespaces that the contexts of the chosen context's cluster name.

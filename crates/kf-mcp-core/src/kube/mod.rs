@@ -5,6 +5,7 @@ pub mod client;
 pub mod connect;
 pub mod error;
 pub mod gate;
+mod identity;
 pub mod log;
 pub mod meta;
 pub mod page;

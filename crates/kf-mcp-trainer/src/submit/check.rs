@@ -7,7 +7,7 @@ use kf_mcp_core::{ErrorCode, ToolError};
 use kf_mcp_trainjob::{Runtime, count, devices, label_key, label_value, max_name_length, node_resources, reserved_env};
 use serde_json::{Map, Value, json};
 
-use super::{Checked, Problems, Wishes, env};
+use super::{Checked, Problems, Wishes, env, queue};
 
 /// More than any node has.
 const MOST_GPUS: u32 = 1024;
@@ -52,6 +52,7 @@ pub(crate) fn of_arguments(wishes: &Wishes, mut problems: Problems) -> Result<Ch
     let resources = resources(wishes, &mut problems);
     let env = env::variables(wishes, &mut problems);
     marks(wishes, &mut problems);
+    queue::check(job, &mut problems);
     pods(wishes, &mut problems);
     problems.settle(wishes.tool)?;
     Ok(Checked { resources, env })

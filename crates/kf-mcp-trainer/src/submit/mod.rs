@@ -9,17 +9,21 @@ mod check;
 mod env;
 mod options;
 mod problems;
+mod queue;
+mod unknown;
 mod warn;
 
 use std::collections::BTreeMap;
 
-use kf_mcp_trainjob::{ClaimMount, PatchedPart, Runtime, RuntimeRef, Submission, generated_name, max_name_length};
+use kf_mcp_trainjob::{ClaimMount, Dialect, PatchedPart, Runtime, RuntimeRef, Submission, generated_name, max_name_length};
 use serde_json::{Map, Value};
 
 pub(crate) use check::{of_arguments, of_runtime, runs_programs};
 pub(crate) use env::is_clear_secret;
 pub(crate) use options::{JobOptions, ProgramOptions};
 pub(crate) use problems::Problems;
+pub(crate) use queue::fate;
+pub(crate) use unknown::{is_foreign, told_of, too_old, unserved};
 pub(crate) use warn::warnings;
 
 /// The wishes of a call, as they came.
@@ -89,6 +93,8 @@ pub(crate) struct Program {
     pub(crate) called: String,
     /// The command in words, where the real one says little.
     pub(crate) in_words: Option<Vec<String>>,
+    /// The oldest dialect of Trainer that runs it, and the argument that needs it.
+    pub(crate) least: Option<(Dialect, &'static str)>,
     /// What the plan tells besides, as a word and a text.
     pub(crate) told: Vec<(&'static str, String)>,
 }
@@ -108,6 +114,8 @@ pub(crate) fn submission(
     let trains = runtime.training_parts().map(PatchedPart::trains);
     let mut env = checked.env;
     env.extend(program.env);
+    let mut labels = job.labels.clone().unwrap_or_default();
+    labels.extend(job.queue_labels());
     Submission {
         name,
         namespace: namespace.to_owned(),
@@ -126,7 +134,7 @@ pub(crate) fn submission(
         pods: job.pods(),
         claims: program.claims,
         parts: trains.chain(program.also).collect(),
-        labels: job.labels.clone().unwrap_or_default(),
+        labels,
         annotations: job.annotations.clone().unwrap_or_default(),
         active_deadline_seconds: job.active_deadline_seconds,
         suspend: job.suspend,

@@ -43,6 +43,10 @@ pub(crate) struct JobOptions {
     /// Create it paused.
     #[serde(default)]
     pub(crate) suspend: bool,
+    /// Kueue's LocalQueue to wait in.
+    pub(crate) queue: Option<String>,
+    /// Kueue's WorkloadPriorityClass; needs queue.
+    pub(crate) priority_class: Option<String>,
 }
 
 fn one() -> u32 {

@@ -46,8 +46,12 @@ pub(crate) fn warnings(wishes: &Wishes, program: &Program, checked: &Checked, ru
             "after {seconds} s the job fails, and its pods with their logs and its own volume claims are deleted"
         ));
     }
-    if wishes.job.suspend {
-        warnings.push("the job is created suspended: nothing runs until it is resumed".into());
+    match (wishes.job.suspend, wishes.job.queue()) {
+        (true, None) => warnings.push("the job is created suspended: nothing runs until it is resumed".into()),
+        (true, Some(queue)) => warnings.push(format!(
+            "the job is created suspended, and Kueue resumes it as soon as the queue `{queue}` admits it"
+        )),
+        (false, _) => {}
     }
     if wishes.job.labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         warnings.push("labels are the job's and do not reach its pods".into());

@@ -119,16 +119,18 @@ impl Change for CreateRuntime {
                 "the framework label is {framework}, by the policy: give framework for another"
             ));
         }
+        let body = form.body(&target.name, target.namespace(), &[]);
+        let problems = if form.problems.is_empty() {
+            runtime_object::problems(&body)
+        } else {
+            std::mem::take(&mut form.problems)
+        };
+        settle(NAME, "spec", &problems)?;
         let marks = [
             (MANAGED_BY_LABEL, MANAGED_BY_VALUE.to_owned()),
-            (CALLER_LABEL, cx.caller().mark()),
+            (CALLER_LABEL, cx.mark().await?),
         ];
         let body = form.body(&target.name, target.namespace(), &marks);
-        let mut problems = form.problems;
-        if problems.is_empty() {
-            problems = runtime_object::problems(&body);
-        }
-        settle(NAME, "spec", &problems)?;
         notes.extend(runtime_object::warnings(&body));
         Creation::of(target, body, notes).tried(cx).await
     }

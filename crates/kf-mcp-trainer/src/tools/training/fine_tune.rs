@@ -2,7 +2,7 @@
 
 use kf_mcp_core::{Access, Change, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::torchtune::{COMMAND, DATASET_STEP, Data, MODEL_STEP, Recipe, Source, Tuning};
-use kf_mcp_trainjob::{JobName, PatchedPart, Runtime, generated_name, max_name_length};
+use kf_mcp_trainjob::{Dialect, JobName, PatchedPart, Runtime, generated_name, max_name_length};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -172,6 +172,8 @@ impl FineTune {
             also: [DATASET_STEP, MODEL_STEP].map(PatchedPart::fetches).into(),
             called,
             in_words: Some(words(recipe, &tuning)),
+            // Trainer v2.0 starts the recipe for the whole model whatever the arguments say.
+            least: trained.lora.then_some((Dialect::PodTemplateOverrides, "peft_method")),
             told: self.told(recipe, trained, &devices),
             ..Program::default()
         };

@@ -2,6 +2,7 @@
 
 mod fine_tune;
 mod plan;
+mod trial;
 mod run_container_training;
 mod run_custom_training;
 

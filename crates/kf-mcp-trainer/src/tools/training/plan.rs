@@ -1,4 +1,4 @@
-//! A job that would be submitted: how it is planned, shown, tried, and created once. The same for all tools that submit.
+//! A job that would be submitted: how it is planned, shown, and created once. The same for all tools that submit.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
-    CALLER_LABEL, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob,
+    CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob,
     devices,
 };
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::trial;
 use crate::manifest;
 use crate::pods::outside;
 use crate::runtimes::{self, Found};
@@ -37,7 +37,7 @@ impl Serialize for Manifest {
 }
 
 /// What a job costs, in one line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Summary {
     pub(super) name: String,
     pub(super) namespace: String,
@@ -69,6 +69,9 @@ pub struct Submit {
     /// The job of this very plan, if it exists already.
     #[serde(skip)]
     pub(super) existing: Option<Submitted>,
+    /// The queue that decides when it starts.
+    #[serde(skip)]
+    queue: Option<String>,
 }
 
 /// The runtime as it is now: a plan made on another one is stale.
@@ -208,9 +211,10 @@ impl Draft<'_> {
         warnings.extend(submit::warnings(&wishes, &program, &checked, &runtime));
         warnings.extend(not_seen.iter().map(|what| format!("not looked at: {what}")));
         let (in_words, told) = (program.in_words.clone(), program.told.iter().cloned().collect());
+        let least = program.least;
         let mut job = submit::submission(&wishes, program, checked, &runtime, &namespace, cx.seed());
         job.labels.insert(MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into());
-        job.labels.insert(CALLER_LABEL.into(), cx.caller().mark());
+        job.labels.insert(CALLER_LABEL.into(), cx.mark().await?);
         let own_image = || runtime.node().map(|node| node.image.clone()).unwrap_or_default();
         let summary = Summary {
             name: job.name.clone(),
@@ -221,9 +225,14 @@ impl Draft<'_> {
             command: in_words.unwrap_or_else(|| job.command.iter().chain(&job.args).cloned().collect()),
             told,
         };
-        Submit::new(summary, Pinned::of(&runtime), job.body(), warnings)
-            .tried(cx)
-            .await
+        let plan = |dialect: Dialect| {
+            let mut warnings = warnings.clone();
+            warnings.extend(submit::told_of(dialect));
+            let mut plan = Submit::new(summary.clone(), Pinned::of(&runtime), job.body_in(dialect), warnings);
+            plan.queue = wishes.job.waits_in().map(str::to_owned);
+            plan
+        };
+        trial::tried(cx, least, plan).await
     }
 }
 
@@ -247,17 +256,13 @@ impl Submit {
             warnings,
             server_warnings: Vec::new(),
             existing: None,
+            queue: None,
         }
     }
 
-    /// Lets the server try it: its rules, its webhooks, and whether the name is free.
-    pub(super) async fn tried(mut self, cx: &Cx) -> Result<Self, ToolError> {
-        match self.create(cx, &self.manifest.0, true).await {
-            Ok(created) => self.server_warnings = created.warnings.iter().map(|warning| outside(warning)).collect(),
-            Err(error) if error.is_already_exists() => self.existing = Some(self.existing(cx, error).await?),
-            Err(error) => return Err(self.refused(error)),
-        }
-        Ok(self)
+    /// What becomes of the job in its queue, by whether the server made it a suspended one.
+    pub(super) fn fate(&self, suspended: bool) -> Option<String> {
+        self.queue.as_ref().map(|queue| submit::fate(queue, suspended))
     }
 
     /// Creates the job, unless this plan has done so before.
@@ -269,47 +274,30 @@ impl Submit {
         if let Some(id) = cx.plan_id() {
             body["metadata"]["annotations"][PLAN_ANNOTATION] = json!(id);
         }
-        let created = match self.create(cx, &body, false).await {
+        let namespace = Some(self.summary.namespace.as_str());
+        let created: Created<Value> = match cx.kube().create(&TRAIN_JOBS, namespace, &body, false).await {
             Ok(created) => created,
             Err(error) if error.is_already_exists() => return self.existing(cx, error).await,
             Err(error) => return Err(self.refused(error)),
         };
-        let uid = created
-            .object
-            .pointer("/metadata/uid")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let job = TrainJob::from_value(&created.object).0;
+        let fate = self.fate(job.spec.suspend);
         let mut warnings = self.warnings;
         warnings.extend(created.warnings.iter().map(|warning| outside(warning)));
+        warnings.extend(fate);
         let Summary { name, namespace, .. } = self.summary;
         Ok(Submitted {
             name,
             namespace,
-            status: JobState::Created,
-            uid,
+            status: JobState::of(&job),
+            uid: outside(&job.metadata.uid),
             already_submitted: false,
             warnings,
         })
     }
 
-    async fn create(&self, cx: &Cx, body: &Value, dry_run: bool) -> Result<Created<Value>, KubeError> {
-        let namespace = Some(self.summary.namespace.as_str());
-        if dry_run {
-            let Created {
-                warnings,
-                object: IgnoredAny,
-            } = cx.kube().create(&TRAIN_JOBS, namespace, body, true).await?;
-            return Ok(Created {
-                object: Value::Null,
-                warnings,
-            });
-        }
-        cx.kube().create(&TRAIN_JOBS, namespace, body, false).await
-    }
-
     /// The job that has the name, if this plan made it; else the name is taken.
-    async fn existing(&self, cx: &Cx, taken: KubeError) -> Result<Submitted, ToolError> {
+    pub(super) async fn existing(&self, cx: &Cx, taken: KubeError) -> Result<Submitted, ToolError> {
         let Summary { name, namespace, .. } = &self.summary;
         let job = cx.kube().get::<Value>(&TRAIN_JOBS, Some(namespace), name).await;
         let job = match job {
@@ -322,8 +310,7 @@ impl Submit {
             cx.plan_id().is_some() && job.metadata.annotations.get(PLAN_ANNOTATION).map(String::as_str) == cx.plan_id();
         if !same {
             let answered = format!("a training job of that name exists and is {}", status.as_str());
-            let asked = format!("create training job `{name}` in namespace `{namespace}`");
-            return Err(ToolError::new(ErrorCode::AlreadyExists, asked, answered)
+            return Err(ToolError::new(ErrorCode::AlreadyExists, self.asked(), answered)
                 .fix("choose another name, or leave `name` out and one is made")
                 .tool("get_training_job"));
         }
@@ -337,11 +324,16 @@ impl Submit {
         })
     }
 
-    /// What the server refused, in the words of the tool.
-    fn refused(&self, error: KubeError) -> ToolError {
-        let missing = error.is_not_found();
+    /// What is asked of the server, in words.
+    pub(super) fn asked(&self) -> String {
         let Summary { name, namespace, .. } = &self.summary;
-        let error = ToolError::from(error).asked(format!("create training job `{name}` in namespace `{namespace}`"));
+        format!("create training job `{name}` in namespace `{namespace}`")
+    }
+
+    /// What the server refused, in the words of the tool.
+    pub(super) fn refused(&self, error: KubeError) -> ToolError {
+        let missing = error.is_not_found();
+        let error = ToolError::from(error).asked(self.asked());
         if missing {
             return error
                 .fix("list_namespaces shows the namespaces that you may use")
