@@ -16,6 +16,7 @@ pub mod logs;
 pub mod pattern;
 pub mod record;
 pub mod registry;
+mod release;
 pub mod scenario;
 pub mod status;
 pub mod store;
@@ -36,6 +37,7 @@ pub use apiserver::Service;
 pub use clock::Clock;
 pub use faults::{Fault, Faults};
 pub use record::Recorded;
+pub use release::Release;
 pub use scenario::{Scenario, ScenarioError};
 
 use kinds::Kind;
@@ -57,6 +59,8 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    /// Which Trainer is installed.
+    pub(crate) trainer: Release,
     /// The store's version, for those who wait for a change.
     pub(crate) ticks: watch::Sender<u64>,
     rules: Mutex<Vec<Pattern>>,
@@ -90,6 +94,7 @@ impl Sandbox {
             }),
             clock,
             faults: Faults::default(),
+            trainer: scenario.trainer,
             ticks,
             rules: Mutex::new(scenario.forbidden.iter().map(|rule| Pattern::new(rule)).collect()),
             records: Mutex::default(),

@@ -218,8 +218,8 @@ impl Seen {
                     .is_some_and(|found| found < PATCHES);
         if old {
             warnings.push(
-                "Kubeflow Trainer is older than 2.2: it knows no runtimePatches (node selectors, tolerations, volumes for one \
-                 job) and no activeDeadlineSeconds"
+                "Kubeflow Trainer is older than 2.2: jobs are submitted in its older form, and what it has no field for is \
+                 refused (active_deadline_seconds; before 2.1 also affinity, image_pull_secrets and LoRA)"
                     .to_owned(),
             );
         }

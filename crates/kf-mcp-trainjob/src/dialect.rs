@@ -69,7 +69,12 @@ mod tests {
 
     #[test]
     fn each_dialect_says_the_same_in_its_own_form() {
-        let parts = || vec![("node", json!({"nodeSelector": {"a": "b"}})), ("launcher", json!({"volumes": []}))];
+        let parts = || {
+            vec![
+                ("node", json!({"nodeSelector": {"a": "b"}})),
+                ("launcher", json!({"volumes": []})),
+            ]
+        };
         assert_eq!(
             Dialect::PodTemplateOverrides.written(parts()),
             json!([

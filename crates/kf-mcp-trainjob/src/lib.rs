@@ -19,8 +19,8 @@ mod syntax;
 pub mod torchtune;
 
 pub use build::{
-    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, PatchedPart,
-    PodOptions, RuntimeRef, Submission,
+    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, PatchedPart, PodOptions, RuntimeRef,
+    Submission,
 };
 pub use dialect::{Dialect, PATCH_MANAGER};
 pub use job::{

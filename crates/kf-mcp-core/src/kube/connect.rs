@@ -228,7 +228,11 @@ async fn load(options: &ClusterOptions) -> Result<Loaded, String> {
 }
 
 fn in_pod(config: Config) -> Loaded {
-    let token = config.auth_info.token_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    let token = config
+        .auth_info
+        .token_file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
     Loaded {
         identity: identity::of_pod(&token.unwrap_or_default()),
         config,

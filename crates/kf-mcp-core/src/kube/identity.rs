@@ -40,14 +40,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!(of_kubeconfig(&kubeconfig, None), Identity::new("kubeconfig", "joe"));
-        assert_eq!(of_kubeconfig(&kubeconfig, Some("a")), Identity::new("kubeconfig", "jane"));
+        assert_eq!(
+            of_kubeconfig(&kubeconfig, Some("a")),
+            Identity::new("kubeconfig", "jane")
+        );
     }
 
     #[test]
     fn a_pod_acts_as_its_service_account() {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"system:serviceaccount:kubeflow:mcp"}"#);
         let identity = of_pod(&format!("e30.{claims}.x\n"));
-        assert_eq!(identity, Identity::new("serviceaccount", "system:serviceaccount:kubeflow:mcp"));
+        assert_eq!(
+            identity,
+            Identity::new("serviceaccount", "system:serviceaccount:kubeflow:mcp")
+        );
         assert_eq!(of_pod("opaque").subject, "");
     }
 }

@@ -76,10 +76,11 @@ fn lay(change: &Change<'_>, now: Timestamp, before: Option<&Value>, applied: Val
         writer.apply(before.unwrap_or(&empty), &applied, change.options.force)
     });
     let (mut object, managed) = result.map_err(|refusal| refused(refusal, change.kind, &applied))?;
-    let known = Known::prune(Shape::of(change.kind), &mut object);
-    decoded(&mut object, change.kind);
+    let shape = Shape::served(change.kind, change.call.trainer);
+    let known = Known::prune(shape, &mut object);
+    decoded(&mut object, change.kind, change.call.trainer);
     if change.kind.custom() {
-        without_nulls(&object, change.kind)?;
+        without_nulls(&object, change.kind, shape)?;
     }
     Ok(Draft {
         object,
@@ -89,8 +90,8 @@ fn lay(change: &Change<'_>, now: Timestamp, before: Option<&Value>, applied: Val
 }
 
 /// Refuses a custom resource with nulls, which an apply leaves where it takes all that there was.
-fn without_nulls(object: &Value, kind: &Kind) -> Result<(), Status> {
-    let mut causes: Vec<Cause> = Known::nulls(Shape::of(kind), object)
+fn without_nulls(object: &Value, kind: &Kind, shape: Shape<'_>) -> Result<(), Status> {
+    let mut causes: Vec<Cause> = Known::nulls(shape, object)
         .into_iter()
         .map(|(path, wanted)| {
             let shown = if path == "status" { "" } else { &path };

@@ -9,6 +9,7 @@ use super::names::same_type;
 use super::options::WriteOptions;
 use crate::fields::{Known, Shape, json_type};
 use crate::kinds::Kind;
+use crate::release::Release;
 use crate::status::Status;
 use crate::store::text;
 
@@ -52,7 +53,7 @@ pub(crate) fn object(call: &Call, kind: &Kind, options: &WriteOptions) -> Result
     if yaml && options.strict && !warnings.is_empty() {
         warnings = vec![media::refused(&warnings)];
     }
-    warnings.extend(Known::prune(Shape::of(kind), &mut object).warnings);
+    warnings.extend(Known::prune(Shape::served(kind, call.trainer), &mut object).warnings);
     if options.strict && !warnings.is_empty() {
         return Err(bad_request(format!(
             "{0} in version \"{1}\" cannot be handled as a {0}: {2}",
@@ -64,7 +65,7 @@ pub(crate) fn object(call: &Call, kind: &Kind, options: &WriteOptions) -> Result
     if kind.custom() {
         Known::denull(&mut object);
     }
-    decoded(&mut object, kind);
+    decoded(&mut object, kind, call.trainer);
     Ok((object, warnings))
 }
 
@@ -103,8 +104,8 @@ pub(crate) fn typed(object: &mut Value, kind: &Kind) {
 
 /// Makes of an object what the real server's decoder makes of it. Of a custom one only the metadata have Go types, and the
 /// rest has defaults.
-pub(crate) fn decoded(object: &mut Value, kind: &Kind) {
-    let shape = Shape::of(kind);
+pub(crate) fn decoded(object: &mut Value, kind: &Kind, trainer: Release) {
+    let shape = Shape::served(kind, trainer);
     if kind.custom() {
         if let (Some(shape), Some(metadata)) = (Shape::metadata(), object.get_mut("metadata")) {
             Known::compact(shape, metadata);

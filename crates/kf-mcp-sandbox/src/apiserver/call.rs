@@ -13,6 +13,7 @@ use super::query::Query;
 use super::route::{Route, Target};
 use super::view::View;
 use crate::pattern::Asked;
+use crate::release::Release;
 use crate::status::Status;
 
 /// Longer request bodies are refused, as a real server does.
@@ -33,11 +34,13 @@ pub(crate) struct Call {
     pub(crate) verb: &'static str,
     pub(crate) target: Target,
     pub(crate) body: Bytes,
+    /// Which Trainer is installed: what a TrainJob's fields are.
+    pub(crate) trainer: Release,
 }
 
 impl Call {
     /// Reads what comes before the body.
-    pub(crate) fn new(parts: &Parts, route: &Route) -> Self {
+    pub(crate) fn new(parts: &Parts, route: &Route, trainer: Release) -> Self {
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let query = Query::new(&raw_query);
         let target = if let Route::Resource(target) = route {
@@ -55,6 +58,7 @@ impl Call {
             agent: header(&parts.headers, &USER_AGENT),
             target,
             body: Bytes::new(),
+            trainer,
             method: parts.method.clone(),
             headers: parts.headers.clone(),
         }

@@ -72,7 +72,7 @@ impl<'a> Change<'a> {
     /// Works with the one who writes, as fields know them.
     pub(crate) fn writer<T>(&self, now: Timestamp, work: impl FnOnce(&Writer<'_>) -> T) -> T {
         work(&Writer {
-            shape: Shape::of(self.kind),
+            shape: Shape::served(self.kind, self.call.trainer),
             version: &self.kind.api_version(),
             name: &self.options.manager,
             subresource: if self.status { "status" } else { "" },

@@ -103,7 +103,7 @@ impl Service {
     {
         let (parts, body) = request.into_parts();
         let route = route(parts.uri.path());
-        let mut call = Call::new(&parts, &route);
+        let mut call = Call::new(&parts, &route, self.inner.trainer);
         let faults = self.inner.faults.hit(&call.asked());
         let mut cut = None;
         for fault in &faults {

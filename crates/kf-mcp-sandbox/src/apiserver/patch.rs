@@ -49,14 +49,14 @@ pub(crate) fn patch(
         if let Some(why) = admission::unreadable(kind, &object) {
             return Err(invalid(&shown, &why));
         }
-        warnings.extend(Known::prune(Shape::of(kind), &mut object).warnings);
+        warnings.extend(Known::prune(Shape::served(kind, call.trainer), &mut object).warnings);
         if change.options.strict && !warnings.is_empty() {
             return Err(invalid(&shown, &strict(&warnings)));
         }
         if kind.custom() {
             Known::denull(&mut object);
         }
-        decoded(&mut object, kind);
+        decoded(&mut object, kind, call.trainer);
         settle_namespace(&mut object, kind, change.namespace)?;
         same_name(&object, name)?;
         change.replace(state, now, &before, Draft::new(object, warnings))

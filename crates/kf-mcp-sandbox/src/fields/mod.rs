@@ -6,6 +6,7 @@
 pub(crate) mod check;
 mod collect;
 mod compare;
+mod definition;
 mod go;
 mod known;
 mod last_applied;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::ScenarioError;
 use crate::controllers::objects::duration;
 use crate::kinds::KINDS;
+use crate::release::Release;
 use crate::store::seconds;
 
 /// One file, or several laid over each other.
@@ -96,6 +97,13 @@ impl File {
         self.registry.extend(other.registry);
     }
 
+    /// Takes away what a release of Trainer does not bring yet: it tells its version since v2.2.
+    pub(super) fn installed(&mut self, trainer: Release) {
+        let told = trainer == Release::V2_3;
+        self.objects
+            .retain(|object| told || object["metadata"]["name"] != "kubeflow-trainer-public");
+    }
+
     /// Takes away what an installation of Trainer brings.
     pub(super) fn without_trainer(&mut self) {
         self.objects.retain(|object| {
@@ -138,7 +146,7 @@ impl Pool {
 }
 
 /// The CRDs of all kinds that Kubernetes itself does not bring; Trainer's kinds with schemas.
-pub(super) fn definitions() -> Vec<Value> {
+pub(super) fn definitions(trainer: Release) -> Vec<Value> {
     let own = ["", "apps", "batch", "apiextensions.k8s.io"];
     KINDS
         .iter()
@@ -152,7 +160,8 @@ pub(super) fn definitions() -> Vec<Value> {
                 })
             };
             let mut version = json!({"name": kind.version, "served": true, "storage": true});
-            if let Some(schema) = super::schemas::schema(kind.kind) {
+            let other = trainer.schema(kind).cloned();
+            if let Some(schema) = other.or_else(|| super::schemas::schema(kind.kind)) {
                 version["schema"] = json!({"openAPIV3Schema": schema});
             }
             if kind.status {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::registry::Registry;
+use crate::release::Release;
 #[cfg(test)]
 pub(crate) use columns::printer_columns;
 use file::File;
@@ -25,6 +26,8 @@ pub struct Scenario {
     pub registry: Registry,
     /// The namespace that a new user looks at first.
     pub default_namespace: String,
+    /// Which Trainer is installed.
+    pub trainer: Release,
 }
 
 /// An unknown scenario, or a bad parameter of one.
@@ -44,7 +47,7 @@ pub fn names() -> &'static [&'static str] {
     &["showcase", "healthy-empty", "no-trainer", "no-rbac", "thousand"]
 }
 
-/// Loads a scenario by its name, with parameters after a question mark: `thousand?jobs=10000`.
+/// Loads a scenario by its name, with parameters after a question mark: `thousand?jobs=10000`, `healthy-empty?trainer=v2.1`.
 pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     let (name, query) = name.split_once('?').unwrap_or((name, ""));
     if !names().contains(&name) {
@@ -56,7 +59,7 @@ pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
             "there is no scenario `{name}`.{nearest} Scenarios: {all}."
         )));
     }
-    let jobs = parameters(name, query)?;
+    let Parameters { jobs, trainer } = parameters(name, query)?;
     let layers: &[&str] = match name {
         "healthy-empty" | "thousand" => &[BASE, RUNTIMES],
         "no-trainer" => &[BASE],
@@ -70,9 +73,11 @@ pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     if name == "no-trainer" {
         world.without_trainer();
     } else {
-        world.objects.extend(file::definitions());
+        world.objects.extend(file::definitions(trainer));
+        world.installed(trainer);
     }
     let mut scenario = play::play(&world, now)?;
+    scenario.trainer = trainer;
     if name == "thousand" {
         scenario.objects.extend(thousand::jobs(jobs, now));
         scenario.default_namespace = "default".to_owned();
@@ -80,34 +85,60 @@ pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     Ok(scenario)
 }
 
-/// The value of `jobs`, the only parameter there is.
-fn parameters(scenario: &str, query: &str) -> Result<usize, ScenarioError> {
-    let mut jobs = 1_000;
+/// What may be said of a scenario.
+struct Parameters {
+    /// Jobs of `thousand`.
+    jobs: usize,
+    /// Which Trainer is installed.
+    trainer: Release,
+}
+
+/// Reads what is said of a scenario: each has at most one parameter.
+fn parameters(scenario: &str, query: &str) -> Result<Parameters, ScenarioError> {
+    let mut given = Parameters {
+        jobs: 1_000,
+        trainer: Release::default(),
+    };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if scenario != "thousand" {
-            return Err(ScenarioError(format!(
-                "scenario `{scenario}` takes no parameters, got `{key}`."
-            )));
+        match (scenario, key) {
+            ("thousand", "jobs") => given.jobs = jobs(value)?,
+            ("healthy-empty", "trainer") => given.trainer = trainer(value)?,
+            ("thousand" | "healthy-empty", _) => {
+                let known = if scenario == "thousand" { "jobs" } else { "trainer" };
+                let nearest = nearest(key, &[known])
+                    .map(|n| format!(" Did you mean `{n}`?"))
+                    .unwrap_or_default();
+                let text = format!("scenario `{scenario}` has no parameter `{key}`.{nearest} Parameters: {known}.");
+                return Err(ScenarioError(text));
+            }
+            _ => {
+                return Err(ScenarioError(format!(
+                    "scenario `{scenario}` takes no parameters, got `{key}`."
+                )));
+            }
         }
-        if key != "jobs" {
-            let nearest = nearest(key, &["jobs"])
-                .map(|n| format!(" Did you mean `{n}`?"))
-                .unwrap_or_default();
-            let text = format!("scenario `thousand` has no parameter `{key}`.{nearest} Parameters: jobs.");
-            return Err(ScenarioError(text));
-        }
-        jobs = value
-            .parse()
-            .ok()
-            .filter(|jobs| (1..=100_000).contains(jobs))
-            .ok_or_else(|| {
-                ScenarioError(format!(
-                    "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `{value}`."
-                ))
-            })?;
     }
-    Ok(jobs)
+    Ok(given)
+}
+
+fn jobs(value: &str) -> Result<usize, ScenarioError> {
+    let jobs = value.parse().ok().filter(|jobs| (1..=100_000).contains(jobs));
+    jobs.ok_or_else(|| {
+        ScenarioError(format!(
+            "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `{value}`."
+        ))
+    })
+}
+
+fn trainer(value: &str) -> Result<Release, ScenarioError> {
+    let found = Release::ALL.into_iter().find(|(name, _)| *name == value);
+    found.map(|(_, release)| release).ok_or_else(|| {
+        let names = Release::ALL.map(|(name, _)| name).join(", ");
+        ScenarioError(format!(
+            "`trainer` of scenario `healthy-empty` must be one of {names}, got `{value}`."
+        ))
+    })
 }
 
 /// The candidate that is fewest edits away, if it is near at all.

@@ -13,6 +13,7 @@ use crate::controllers::objects::{duration, kind, later};
 use crate::controllers::settle;
 use crate::kinds::{KINDS, Kind};
 use crate::registry::Registry;
+use crate::release::Release;
 use crate::store::{Store, seconds, text};
 
 /// What the store's uids begin with; the twelve digits after it count the objects.
@@ -80,6 +81,7 @@ pub(super) fn play(world: &File, now: Timestamp) -> Result<Scenario, ScenarioErr
     }
     settle(&mut store, now);
     Ok(Scenario {
+        trainer: Release::default(),
         objects: collect(&store),
         forbidden: world.forbidden.clone(),
         registry: registry(world, now)?,

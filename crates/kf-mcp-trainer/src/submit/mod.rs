@@ -15,7 +15,9 @@ mod warn;
 
 use std::collections::BTreeMap;
 
-use kf_mcp_trainjob::{ClaimMount, Dialect, PatchedPart, Runtime, RuntimeRef, Submission, generated_name, max_name_length};
+use kf_mcp_trainjob::{
+    ClaimMount, Dialect, PatchedPart, Runtime, RuntimeRef, Submission, generated_name, max_name_length,
+};
 use serde_json::{Map, Value};
 
 pub(crate) use check::{of_arguments, of_runtime, runs_programs};

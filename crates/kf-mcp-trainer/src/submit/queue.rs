@@ -48,7 +48,10 @@ pub(super) fn check(job: &JobOptions, problems: &mut Problems) {
             let why = format!("is not the name of a {kind}: a-z, 0-9, `-` and `.`, at most {MOST} characters");
             problems.add(field, why);
         } else if job.label(label).is_some_and(|given| given != name) {
-            problems.add(field, format!("is `{name}`, but the label {label} says otherwise: give one of them"));
+            problems.add(
+                field,
+                format!("is `{name}`, but the label {label} says otherwise: give one of them"),
+            );
         }
     }
     if job.priority_class.is_some() && job.queue().is_none() {
@@ -89,7 +92,9 @@ mod tests {
     fn wrong(change: impl FnOnce(&mut JobOptions)) -> String {
         let mut problems = Problems::default();
         check(&job(change), &mut problems);
-        problems.settle("t").map_or_else(|error| error.to_string(), |()| String::new())
+        problems
+            .settle("t")
+            .map_or_else(|error| error.to_string(), |()| String::new())
     }
 
     fn labelled(value: &str) -> Option<std::collections::BTreeMap<String, String>> {
@@ -105,11 +110,20 @@ mod tests {
         };
         assert_eq!(wrong(both), "");
         let labels: Vec<(String, String)> = job(both).queue_labels().collect();
-        assert_eq!(labels, [(QUEUE.into(), "team-a".into()), (PRIORITY.into(), "high".into())]);
+        assert_eq!(
+            labels,
+            [(QUEUE.into(), "team-a".into()), (PRIORITY.into(), "high".into())]
+        );
         let alone = wrong(|job| job.priority_class = Some("high".into()));
-        assert!(alone.contains("no effect without queue") && alone.contains("patch_runtime"), "{alone}");
+        assert!(
+            alone.contains("no effect without queue") && alone.contains("patch_runtime"),
+            "{alone}"
+        );
         for bad in ["", "Team A", &"q".repeat(64)] {
-            assert!(wrong(|job| job.queue = Some(bad.into())).contains("name of a LocalQueue"), "{bad}");
+            assert!(
+                wrong(|job| job.queue = Some(bad.into())).contains("name of a LocalQueue"),
+                "{bad}"
+            );
         }
         // The label that Kueue reads may be given as such, and then is the queue.
         let label = wrong(|job| {
@@ -130,7 +144,10 @@ mod tests {
         assert!(fate("a", false).contains("starts at once"));
         let queued = job(|job| job.queue = Some("a".into()));
         assert_eq!(queued.waits_in(), Some("a"));
-        let paused = JobOptions { suspend: true, ..queued };
+        let paused = JobOptions {
+            suspend: true,
+            ..queued
+        };
         assert_eq!((paused.queue(), paused.waits_in()), (Some("a"), None));
     }
 }

@@ -58,7 +58,10 @@ pub(crate) fn too_old(dialect: Dialect, asked: String, arguments: &BTreeSet<&'st
     let mut error = ToolError::new(
         ErrorCode::Unsupported,
         asked,
-        format!("this cluster has Kubeflow Trainer {}, which cannot do what {named} asks for", dialect.release()),
+        format!(
+            "this cluster has Kubeflow Trainer {}, which cannot do what {named} asks for",
+            dialect.release()
+        ),
     )
     .fix(format!("leave {named} out, or have Kubeflow Trainer upgraded"))
     .tool("check_compatibility");
@@ -77,10 +80,14 @@ mod tests {
     fn the_dialect_is_told_by_its_field_alone() {
         assert!(is_foreign(Dialect::RuntimePatches, V2_1));
         assert!(!is_foreign(Dialect::PodTemplateOverrides, V2_1));
-        let typo = "strict decoding error: unknown field \"spec.runtimePatches[0].trainingRuntimeSpec.template.spec.x\"";
+        let typo =
+            "strict decoding error: unknown field \"spec.runtimePatches[0].trainingRuntimeSpec.template.spec.x\"";
         assert!(!is_foreign(Dialect::RuntimePatches, typo));
         // What somebody called so in a text of theirs is no refusal of a field.
-        assert!(!is_foreign(Dialect::RuntimePatches, "denied: unknown field \"spec.runtimePatches\""));
+        assert!(!is_foreign(
+            Dialect::RuntimePatches,
+            "denied: unknown field \"spec.runtimePatches\""
+        ));
     }
 
     #[test]
@@ -89,10 +96,16 @@ mod tests {
         assert_eq!(told(Dialect::PodTemplateOverrides, V2_1), ["active_deadline_seconds"]);
         let v2_0 = "strict decoding error: unknown field \"spec.podSpecOverrides[0].affinity\", unknown field \
                     \"spec.podSpecOverrides[0].imagePullSecrets\", unknown field \"spec.podSpecOverrides[1].affinity\"";
-        assert_eq!(told(Dialect::PodSpecOverrides, v2_0), ["affinity", "image_pull_secrets"]);
+        assert_eq!(
+            told(Dialect::PodSpecOverrides, v2_0),
+            ["affinity", "image_pull_secrets"]
+        );
         let volume = "strict decoding error: unknown field \"spec.podSpecOverrides[0].volumes[0].csi.affinity\"";
         assert_eq!(told(Dialect::PodTemplateOverrides, volume), [""; 0]);
         let error = too_old(Dialect::PodSpecOverrides, "create".into(), &["affinity"].into());
-        assert!(error.answered.contains("v2.0") && error.fix.contains("leave affinity out"), "{error}");
+        assert!(
+            error.answered.contains("v2.0") && error.fix.contains("leave affinity out"),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Trainer's webhooks: what they change, and what a TrainJob must be to fit its runtime.
 
+mod overrides;
 mod patches;
 mod runtime;
 mod torchtune;
@@ -89,6 +90,7 @@ fn trainjob(store: &Store, job: &Value, before: Option<&Value>) -> Result<Vec<St
     let mut problems = Vec::new();
     initializers(job, &runtime, &mut problems);
     patches::check(store, job, before, &mut problems);
+    overrides::check(job, &runtime, &mut problems);
     let policy = &runtime["spec"]["mlPolicy"];
     if policy["torch"].is_object() {
         torch_targets(&runtime, &mut problems);

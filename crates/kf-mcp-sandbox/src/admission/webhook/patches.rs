@@ -10,7 +10,7 @@ use crate::controllers::objects::{items, kind, number};
 use crate::store::{Store, seconds, text as string};
 
 /// Containers that get their env from elsewhere.
-const OWNED: [&str; 3] = ["dataset-initializer", "model-initializer", "node"];
+pub(super) const OWNED: [&str; 3] = ["dataset-initializer", "model-initializer", "node"];
 
 /// Notes when each patch was made: one that did not change keeps its time.
 pub(super) fn stamp(job: &mut Value, before: Option<&Value>, now: Timestamp) {

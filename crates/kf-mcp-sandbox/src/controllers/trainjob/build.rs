@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::objects::{items, number, owned_by};
 use super::shape::each;
-use super::{env, mpi, patches, shape, torchtune};
+use super::{env, mpi, overrides, patches, shape, torchtune};
 use crate::store::text;
 
 /// The label of a replicated job's template that says which part it plays.
@@ -73,6 +73,7 @@ pub(super) fn build(job: &Value, runtime: &Value) -> Result<Built, String> {
     for patch in items(&job["spec"]["runtimePatches"]) {
         patches::apply(&mut metadata, &mut spec, &patch["trainingRuntimeSpec"]["template"])?;
     }
+    overrides::apply(&mut spec, job)?;
     shape::jobset(&mut spec);
     let mut plan = Plan {
         job,

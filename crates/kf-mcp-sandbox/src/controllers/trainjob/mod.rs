@@ -5,6 +5,7 @@ mod build;
 mod checks;
 mod env;
 mod mpi;
+mod overrides;
 mod patches;
 mod shape;
 mod snapshot;
@@ -20,6 +21,7 @@ use super::objects::{condition, hash, is_true, kind, later, number, owner_uid, r
 use super::{Action, delete};
 use crate::store::{Store, text};
 
+pub(crate) use overrides::overrides;
 use torchtune::is_tune_run;
 
 /// The value of `spec.managedBy` that hands a TrainJob to somebody else.

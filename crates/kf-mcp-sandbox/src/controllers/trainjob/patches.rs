@@ -24,7 +24,7 @@ pub(super) fn apply(metadata: &mut Value, spec: &mut Value, patch: &Value) -> Re
 }
 
 /// A pod template and what is patched into it: lists of pods are merged as those of any pod.
-fn merged(template: Value, patch: &Value) -> Result<Value, String> {
+pub(super) fn merged(template: Value, patch: &Value) -> Result<Value, String> {
     let Some(patch) = patch.as_object() else {
         return Ok(template);
     };

@@ -2,9 +2,9 @@
 
 mod fine_tune;
 mod plan;
-mod trial;
 mod run_container_training;
 mod run_custom_training;
+mod trial;
 
 pub use fine_tune::FineTune;
 pub use run_container_training::RunContainerTraining;

@@ -6,8 +6,8 @@ use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
-    CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob,
-    devices,
+    CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope,
+    TrainJob, devices,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
