@@ -10,6 +10,7 @@ mod faults;
 mod fine_tuning;
 mod guidance;
 mod hub;
+mod hub_lookup;
 mod journeys;
 mod older;
 mod optimizer;

@@ -62,6 +62,9 @@ pub(crate) struct Common {
     /// Let tools take tokens in clear text, which all who may read a job then read; otherwise only Secrets by name.
     #[arg(long)]
     pub(crate) allow_clear_text_secrets: bool,
+    /// Let estimate_resources ask the Hugging Face Hub about models that it does not know.
+    #[arg(long)]
+    pub(crate) hub_lookup: bool,
     /// Configuration file (YAML).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -89,6 +92,7 @@ impl Common {
                 "allow_clear_text_secrets",
                 self.allow_clear_text_secrets.then_some(json!(true)),
             ),
+            ("trainer.hub_lookup", self.hub_lookup.then_some(json!(true))),
             ("log_level", self.log_level.as_ref().map(|v| json!(v))),
             ("log_format", self.log_format.as_ref().map(|v| json!(v))),
         ];

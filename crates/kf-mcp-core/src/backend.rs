@@ -14,6 +14,9 @@ use crate::error::{ErrorCode, ToolError};
 /// The largest answer of a backend that is held.
 const MAX_BODY: usize = 16 << 20;
 
+/// How many redirects are followed.
+const REDIRECTS: usize = 4;
+
 /// Where a backend is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -61,11 +64,44 @@ impl Cx {
                     .await?;
                 Ok(Reply { status, body })
             }
-            Address::Url(base) => self.send_direct(to, method, &format!("{base}{path}"), body).await,
+            Address::Url(base) => {
+                let url = format!("{base}{path}");
+                let (reply, _) = self.send_direct(to, method, &url, body, MAX_BODY).await?;
+                Ok(reply)
+            }
         }
     }
 
-    async fn send_direct(&self, to: &Address, method: Method, url: &str, body: Vec<u8>) -> Result<Reply, ToolError> {
+    /// Reads a small document of a public server at `base`, a URL without a slash at the end: at most `most` bytes, and
+    /// through a few redirects as long as they stay on that server. Where else one points is not followed, and is the reply.
+    pub async fn fetch(&self, base: &str, path: &str, most: usize) -> Result<Reply, ToolError> {
+        let (to, origin) = (Address::Url(base.to_owned()), origin(base));
+        let mut url = format!("{base}{path}");
+        for _ in 0..REDIRECTS {
+            let (reply, location) = self.send_direct(&to, Method::GET, &url, Vec::new(), most).await?;
+            let next = location.filter(|_| reply.status.is_redirection());
+            match next.and_then(|location| on_server(origin, &location)) {
+                Some(next) => url = next,
+                None => return Ok(reply),
+            }
+        }
+        let why = format!("{}: too many redirects", to.words());
+        Err(ToolError::new(
+            ErrorCode::Unreachable,
+            format!("GET {}", crate::redact::secrets(path)),
+            why,
+        ))
+    }
+
+    /// A request, and where the reply's `Location` points.
+    async fn send_direct(
+        &self,
+        to: &Address,
+        method: Method,
+        url: &str,
+        body: Vec<u8>,
+        most: usize,
+    ) -> Result<(Reply, Option<String>), ToolError> {
         let asked = format!("{method} {}", crate::redact::secrets(url));
         let fail = |code, why: String| {
             ToolError::new(code, asked.clone(), format!("{}: {why}", to.words()))
@@ -92,12 +128,12 @@ impl Cx {
                 fail(ErrorCode::Unreachable, format!("no connection: {last}"))
             })?;
             let status = reply.status();
-            let body = Limited::new(reply.into_body(), MAX_BODY).collect().await;
+            let location = reply.headers().get(http::header::LOCATION);
+            let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let body = Limited::new(reply.into_body(), most).collect().await;
             let body = body.map_err(|error| fail(ErrorCode::Unreachable, format!("the answer broke off: {error}")))?;
-            Ok(Reply {
-                status,
-                body: body.to_bytes(),
-            })
+            let body = body.to_bytes();
+            Ok((Reply { status, body }, location))
         };
         tokio::select! {
             biased;
@@ -106,6 +142,22 @@ impl Cx {
             done = exchange => done,
         }
     }
+}
+
+/// Scheme and host of a URL.
+fn origin(base: &str) -> &str {
+    let host = base.find("://").map_or(0, |at| at + 3);
+    let end = base[host..].find('/').map_or(base.len(), |at| host + at);
+    &base[..end]
+}
+
+/// A redirect's target as a URL, if it is on the server.
+fn on_server(origin: &str, location: &str) -> Option<String> {
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Some(format!("{origin}{location}"));
+    }
+    let rest = location.strip_prefix(origin)?;
+    rest.starts_with('/').then(|| location.to_owned())
 }
 
 type Pool = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -131,5 +183,28 @@ impl Backends {
         let connector = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
         let pool = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
         Ok(self.pool.get_or_init(|| pool))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_stay_on_their_server() {
+        let base = "https://hub.example/mirror";
+        assert_eq!(origin(base), "https://hub.example");
+        assert_eq!(origin("http://127.0.0.1:1"), "http://127.0.0.1:1");
+        for (location, want) in [
+            ("/api/x?y", Some("https://hub.example/api/x?y")),
+            ("https://hub.example/a", Some("https://hub.example/a")),
+            ("//evil.example/a", None),
+            ("https://hub.example.evil/a", None),
+            ("https://hub.example@evil/a", None),
+            ("http://hub.example/a", None),
+            ("a", None),
+        ] {
+            assert_eq!(on_server(origin(base), location).as_deref(), want, "{location}");
+        }
     }
 }

@@ -15,6 +15,7 @@ mod events;
 mod finetune;
 mod follow;
 mod guidance;
+mod hugging_face;
 mod loglines;
 mod manifest;
 mod platform;

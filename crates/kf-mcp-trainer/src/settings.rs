@@ -1,9 +1,13 @@
 //! What the operator configures of these tools.
 
-use kf_mcp_core::{Cx, Setting, ToolError};
+use kf_mcp_core::{Cx, ErrorCode, Setting, ToolError};
 use serde::{Deserialize, Deserializer};
 
 const CLEAR_TEXT: &str = "allow_clear_text_secrets";
+const HUB_LOOKUP: &str = "trainer.hub_lookup";
+const HUB_URL: &str = "trainer.hub_url";
+/// Where the Hub is, unless the operator has a mirror.
+const HUB: &str = "https://huggingface.co";
 
 /// The configuration keys that the tools read.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -11,6 +15,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         CLEAR_TEXT,
         "let tools take tokens in clear text, which end up in the job for all who may read it (default false)",
     ),
+    Setting::new(
+        HUB_LOOKUP,
+        "ask the Hugging Face Hub about models that estimate_resources does not know (default false)",
+    ),
+    Setting::new(HUB_URL, "where that Hub is (default https://huggingface.co)"),
     Setting::new(
         "trainer.script_warn",
         "modules and functions that a script is warned of, like subprocess, os.system, eval; no security boundary",
@@ -47,6 +56,38 @@ impl<'de> Deserialize<'de> for Switch {
 /// Whether the operator lets tools take tokens in clear text.
 pub(crate) fn clear_text_allowed(cx: &Cx) -> Result<bool, ToolError> {
     cx.settings::<Switch>(CLEAR_TEXT).map(|Switch(on)| on)
+}
+
+/// What the section `trainer` says of the Hub.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hub {
+    hub_lookup: Switch,
+    hub_url: String,
+}
+
+/// Whether the operator lets the server ask the Hugging Face Hub.
+pub(crate) fn hub_lookup(cx: &Cx) -> Result<bool, ToolError> {
+    cx.settings::<Hub>("trainer").map(|hub| hub.hub_lookup.0)
+}
+
+/// Where the Hub is, without a slash at the end.
+pub(crate) fn hub_url(cx: &Cx) -> Result<String, ToolError> {
+    let Hub { hub_url, .. } = cx.settings("trainer")?;
+    let url = hub_url.trim().trim_end_matches('/');
+    if url.is_empty() {
+        return Ok(HUB.to_owned());
+    }
+    let parsed = url.parse::<http::Uri>().ok();
+    let good = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none());
+    if good {
+        return Ok(url.to_owned());
+    }
+    let asked = format!("read the configuration `{HUB_URL}`");
+    Err(
+        ToolError::new(ErrorCode::Internal, asked, "it is not an http or https URL")
+            .fix("correct the configuration file or the environment and restart the server"),
+    )
 }
 
 #[cfg(test)]

@@ -179,6 +179,14 @@ fn a_name_or_parameter_that_is_wrong_is_explained() {
             "`jobs` of scenario `thousand` must be a number from 1 to 100000, got `x`.",
         ),
         (
+            "healthy-empty?trainr=v2.1",
+            "scenario `healthy-empty` has no parameter `trainr`. Did you mean `trainer`? Parameters: trainer.",
+        ),
+        (
+            "healthy-empty?trainer=v1.9",
+            "`trainer` of scenario `healthy-empty` must be one of v2.0, v2.1, v2.3, got `v1.9`.",
+        ),
+        (
             "showcase?jobs=3",
             "scenario `showcase` takes no parameters, got `jobs`.",
         ),

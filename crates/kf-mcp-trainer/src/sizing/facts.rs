@@ -1,10 +1,11 @@
-//! What is known of a model, and from where: the caller first, then the table of families, then the name.
+//! What is known of a model, and from where: the caller first, then the table of families, then the name, then its authors.
 
 use super::families::known;
 use super::model::{Dims, Kind, Model, SEQUENCE};
 use super::name::{candidates, size};
+use super::published::Published;
 
-/// Where facts come from, best first. A look-up at the Hugging Face Hub would stand before the name.
+/// Where facts come from, in the order in which they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The caller's arguments.
@@ -13,6 +14,8 @@ pub(crate) enum Source {
     Table,
     /// The size in the name.
     Name,
+    /// What its authors published at the Hugging Face Hub.
+    Hub,
     /// What models of that size usually look like.
     Usual,
 }
@@ -60,15 +63,23 @@ const SAME: f64 = 1.15;
 
 /// What is known of a model with this name; none when neither the caller nor the name tells its size.
 pub(crate) fn facts(name: &str, given: &Given) -> Option<Facts> {
+    facts_with(name, given, &Published::default())
+}
+
+/// What is known of a model with this name, of which its authors published that.
+pub(crate) fn facts_with(name: &str, given: &Given, published: &Published) -> Option<Facts> {
     let table = candidates(name).find_map(known);
     let told = candidates(name).find_map(size);
-    let fits = |model: &Model| {
+    let alike = |dims: &Dims| {
         let same = |given: Option<u32>, own: u32| given.is_none_or(|given| given == own);
+        same(given.hidden, dims.hidden) && same(given.layers, dims.layers)
+    };
+    let fits = |model: &Model| {
         let near = given.params.is_none_or(|params| {
             let ratio = params as f64 / model.params;
             (1.0 / SAME..=SAME).contains(&ratio)
         });
-        near && same(given.hidden, model.dims.hidden) && same(given.layers, model.dims.layers)
+        near && alike(&model.dims)
     };
     if let Some(known) = table.filter(|known| fits(&known.model)) {
         let mut model = known.model;
@@ -88,9 +99,12 @@ pub(crate) fn facts(name: &str, given: &Given) -> Option<Facts> {
     }
     let (params, params_from) = match given.params {
         Some(params) => (Some(params as f64), Source::Caller),
-        None => (told.map(|size| size.params), Source::Name),
+        None if told.is_some() => (told.map(|size| size.params), Source::Name),
+        None => (published.params, Source::Hub),
     };
+    let published = published.dims.filter(alike);
     let (mut dims, dims_from) = match (given.hidden, given.layers, params) {
+        _ if published.is_some() => (published?, Source::Hub),
         (Some(hidden), Some(layers), _) => (Dims::usual(hidden, layers), Source::Caller),
         (Some(hidden), None, Some(params)) => {
             let layers = (params / (12.0 * f64::from(hidden).powi(2))).round().max(1.0);
@@ -103,7 +117,8 @@ pub(crate) fn facts(name: &str, given: &Given) -> Option<Facts> {
         (None, None, Some(params)) => (Dims::guessed(params), Source::Usual),
         (_, _, None) => return None,
     };
-    if let Some(experts) = told.and_then(|size| size.experts).filter(|_| given.params.is_none()) {
+    let experts = told.and_then(|size| size.experts);
+    if let Some(experts) = experts.filter(|_| given.params.is_none() && dims_from != Source::Hub) {
         // Dimensions of one expert's model, and two experts for each token, as in Mixtral.
         let one = params.unwrap_or_default() / (0.83 * f64::from(experts));
         if dims_from == Source::Usual {
@@ -118,7 +133,8 @@ pub(crate) fn facts(name: &str, given: &Given) -> Option<Facts> {
             sequence: SEQUENCE,
         },
         name: None,
-        params_from: if params.is_some() { params_from } else { Source::Caller },
+        // Else the dimensions tell the count.
+        params_from: if params.is_some() { params_from } else { dims_from },
         dims_from,
     })
 }
@@ -135,8 +151,14 @@ impl Facts {
         match self.dims_from {
             Source::Name | Source::Usual => Confidence::Low,
             Source::Table if dims.kind == Kind::Decoder && dims.experts == 1 => Confidence::High,
-            Source::Table | Source::Caller => Confidence::Medium,
+            Source::Hub if dims.kind == Kind::Decoder && dims.experts == 1 && self.agrees() => Confidence::High,
+            Source::Table | Source::Caller | Source::Hub => Confidence::Medium,
         }
+    }
+
+    /// Whether the dimensions give the count of parameters, as they do where both were read right.
+    fn agrees(&self) -> bool {
+        (self.model.dims.params() / self.model.params - 1.0).abs() < 0.05
     }
 
     /// The sources, in words.
@@ -145,6 +167,7 @@ impl Facts {
             Source::Caller => format!("{what}: your arguments"),
             Source::Table => format!("{what}: bundled table"),
             Source::Name => format!("{what}: the size in the name"),
+            Source::Hub => format!("{what}: Hugging Face Hub"),
             Source::Usual => format!("{what}: guessed, as usual for that size"),
         };
         if self.params_from == self.dims_from {
@@ -227,5 +250,63 @@ mod tests {
         // A mixture that the table does not have.
         let mixture = facts("acme-8x3b", &none).unwrap();
         assert_eq!((mixture.model.dims.experts, mixture.model.dims.hidden), (8, 3200));
+    }
+
+    #[test]
+    fn what_was_published_fills_what_neither_the_caller_nor_the_name_tells() {
+        let config = serde_json::json!({"architectures": ["LlamaForCausalLM"], "hidden_act": "silu", "hidden_size": 4096,
+            "intermediate_size": 14336, "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+            "vocab_size": 128_256});
+        let whole = Published {
+            params: Some(8.03e9),
+            dims: super::super::published::dims(&config, Some(8.03e9)),
+        };
+        let told = |name: &str, given: Given, published: &Published| {
+            facts_with(name, &given, published).map(|facts| {
+                let billions = (facts.model.params / 1e7).round() / 100.0;
+                (
+                    billions,
+                    facts.model.dims.hidden,
+                    facts.confidence().as_str(),
+                    facts.sources().join("; "),
+                )
+            })
+        };
+        let none = Given::default();
+        let both = "parameters and dimensions: Hugging Face Hub".to_owned();
+        assert_eq!(told("acme/foo", none, &whole), Some((8.03, 4096, "high", both.clone())));
+        // The name goes before the Hub for what it tells.
+        let (billions, hidden, _, sources) = told("acme/foo-8b", none, &whole).unwrap();
+        assert_eq!((billions, hidden), (8.0, 4096));
+        assert_eq!(
+            sources,
+            "parameters: the size in the name; dimensions: Hugging Face Hub"
+        );
+        // The caller goes before all, also where the Hub says otherwise.
+        let pruned = Given {
+            hidden: Some(3072),
+            layers: Some(32),
+            params: Some(5_000_000_000),
+        };
+        let (billions, hidden, _, sources) = told("acme/foo", pruned, &whole).unwrap();
+        assert_eq!(
+            (billions, hidden, sources.as_str()),
+            (5.0, 3072, "parameters and dimensions: your arguments")
+        );
+        // A model of which the authors tell one of both.
+        let count = Published { dims: None, ..whole };
+        let (_, hidden, confidence, sources) = told("acme/foo", none, &count).unwrap();
+        assert_eq!((hidden, confidence), (4416, "low"));
+        assert_eq!(
+            sources,
+            "parameters: Hugging Face Hub; dimensions: guessed, as usual for that size"
+        );
+        let shape = Published { params: None, ..whole };
+        let (billions, ..) = told("acme/foo", none, &shape).unwrap();
+        assert!((7.0..8.1).contains(&billions), "{billions}");
+        // And the table needs nobody.
+        let (.., sources) = told("gpt2", none, &whole).unwrap();
+        assert_eq!(sources, "parameters and dimensions: bundled table");
+        assert_eq!(told("acme/foo", none, &Published::default()), None);
     }
 }

@@ -95,10 +95,21 @@ pub(crate) struct Program {
     pub(crate) called: String,
     /// The command in words, where the real one says little.
     pub(crate) in_words: Option<Vec<String>>,
-    /// The oldest dialect of Trainer that runs it, and the argument that needs it.
-    pub(crate) least: Option<(Dialect, &'static str)>,
+    /// What it needs of the cluster's Trainer.
+    pub(crate) least: Option<Least>,
     /// What the plan tells besides, as a word and a text.
     pub(crate) told: Vec<(&'static str, String)>,
+}
+
+/// The oldest Trainer that runs a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Least {
+    /// Its dialect.
+    pub(crate) dialect: Dialect,
+    /// The argument that asks for more than an older one can do.
+    pub(crate) argument: &'static str,
+    /// What to give instead.
+    pub(crate) instead: &'static str,
 }
 
 /// The job, without our marks.

@@ -51,10 +51,16 @@ pub(crate) fn told_of(dialect: Dialect) -> Option<String> {
     })
 }
 
-/// The refusal of what a Trainer of this dialect cannot do.
-pub(crate) fn too_old(dialect: Dialect, asked: String, arguments: &BTreeSet<&'static str>) -> ToolError {
+/// The refusal of arguments that a Trainer of this dialect cannot do; `instead` is what to do without an upgrade.
+pub(crate) fn too_old(
+    dialect: Dialect,
+    asked: String,
+    arguments: &BTreeSet<&'static str>,
+    instead: Option<&str>,
+) -> ToolError {
     let named: Vec<&str> = arguments.iter().copied().collect();
     let named = named.join(", ");
+    let instead = instead.map_or_else(|| format!("leave {named} out"), str::to_owned);
     let mut error = ToolError::new(
         ErrorCode::Unsupported,
         asked,
@@ -63,7 +69,7 @@ pub(crate) fn too_old(dialect: Dialect, asked: String, arguments: &BTreeSet<&'st
             dialect.release()
         ),
     )
-    .fix(format!("leave {named} out, or have Kubeflow Trainer upgraded"))
+    .fix(format!("{instead}, or have Kubeflow Trainer upgraded"))
     .tool("check_compatibility");
     error.field = arguments.first().map(|field| (*field).to_owned());
     error
@@ -102,7 +108,7 @@ mod tests {
         );
         let volume = "strict decoding error: unknown field \"spec.podSpecOverrides[0].volumes[0].csi.affinity\"";
         assert_eq!(told(Dialect::PodTemplateOverrides, volume), [""; 0]);
-        let error = too_old(Dialect::PodSpecOverrides, "create".into(), &["affinity"].into());
+        let error = too_old(Dialect::PodSpecOverrides, "create".into(), &["affinity"].into(), None);
         assert!(
             error.answered.contains("v2.0") && error.fix.contains("leave affinity out"),
             "{error}"

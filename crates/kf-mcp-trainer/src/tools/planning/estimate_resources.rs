@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::estimate::Estimate;
 use super::readings::count;
+use crate::hugging_face::{self, Found};
 use crate::refusal::said;
 use crate::sizing::fit::Layout;
-use crate::sizing::{Facts, Given, Method, Optimizer, Plan, Precision, Sharding, Weights, facts};
+use crate::sizing::{Facts, Given, Method, Optimizer, Plan, Precision, Published, Sharding, Weights, facts_with};
 
 /// The longest name of a model that is looked at.
 const LONGEST_NAME: usize = 300;
@@ -84,13 +85,34 @@ impl Tool for EstimateResources {
         .next(&[Next::to("run_container_training", "resources are chosen")]);
 
     async fn run(self, cx: &Cx) -> Result<Estimate, ToolError> {
-        let asked = self.layout()?;
-        let (facts, plan) = self.plan(asked)?;
+        // All that is wrong with the arguments is told before anybody is asked.
+        let (asked, given) = (self.layout()?, self.given()?);
+        let plan = self.plan(asked)?;
+        let known = facts_with(&self.model, &given, &Published::default());
+        // The Hub is asked where something would be guessed.
+        let ask = known.as_ref().is_none_or(|facts| !facts.known_dims()) && hugging_face::may_ask(cx, &self.model)?;
+        if known.is_none() && !ask {
+            return Err(self.unknown(&[]));
+        }
+        let hub = async {
+            if ask {
+                hugging_face::look_up(cx, &self.model).await
+            } else {
+                Ok(Found::default())
+            }
+        };
+        let (counted, hub) = futures::join!(count(cx), hub);
+        let hub = hub?;
+        let Some(facts) = facts_with(&self.model, &given, &hub.published) else {
+            return Err(self.unknown(&hub.not_seen));
+        };
+        let plan = plan(&facts);
         // The estimate does without the cluster.
-        let (seen, not_seen) = match count(cx).await {
+        let (seen, mut not_seen) = match counted {
             Ok(counted) => (Some(counted.sums), counted.not_seen),
             Err(error) => (None, vec![format!("the cluster's devices: {}", said(error))]),
         };
+        not_seen.extend(hub.not_seen);
         Ok(Estimate::of(&plan, &facts, asked, seen.as_ref(), not_seen))
     }
 }
@@ -147,38 +169,47 @@ impl EstimateResources {
         })
     }
 
-    /// What is asked: the facts about the model, and how it is trained.
-    fn plan(&self, asked: Layout) -> Result<(Facts, Plan), ToolError> {
+    /// The refusal of a model whose size nobody tells.
+    fn unknown(&self, not_seen: &[String]) -> ToolError {
+        let mut why = "is not in the table of models, and its name has no size such as 7b".to_owned();
+        for told in not_seen {
+            why = format!("{why}; {told}");
+        }
+        let mut fix = "give param_count, or hidden_size and layers".to_owned();
+        if not_seen.is_empty() && hugging_face::repository(&self.model).is_some() {
+            fix.push_str("; the operator can let this server ask the Hugging Face Hub with --hub-lookup");
+        }
+        ToolError::argument("model", why).fix(fix)
+    }
+
+    /// How a model is trained, once the facts about it are known; all arguments are checked before.
+    fn plan(&self, asked: Layout) -> Result<impl Fn(&Facts) -> Plan, ToolError> {
         if self.model.trim().is_empty() || self.model.chars().count() > LONGEST_NAME {
             let why = format!("must have 1 to {LONGEST_NAME} characters");
             return Err(ToolError::argument("model", why));
         }
         let (method, weights) = self.method()?;
-        let given = self.given()?;
-        let Some(facts) = facts(&self.model, &given) else {
-            let why = "is not in the table of models, and its name has no size such as 7b";
-            return Err(ToolError::argument("model", why).fix("give param_count, or hidden_size and layers"));
-        };
-        let plan = Plan {
+        let optimizer = self.optimizer()?;
+        let lora_rank = within("lora_rank", self.lora_rank, 8, 1..=4096)?;
+        let batch = within("batch_size", Some(self.batch_size), 4, 1..=65_536)?;
+        let sequence = self.sequence_length;
+        within("sequence_length", sequence, 1, 1..=10_000_000)?;
+        let (precision, sharding) = (self.precision.unwrap_or_default(), self.sharding.unwrap_or_default());
+        let checkpointing = self.activation_checkpointing;
+        Ok(move |facts: &Facts| Plan {
             model: facts.model,
             known_dims: facts.known_dims(),
             method,
             weights,
-            precision: self.precision.unwrap_or_default(),
-            optimizer: self.optimizer()?,
-            lora_rank: within("lora_rank", self.lora_rank, 8, 1..=4096)?,
-            batch: within("batch_size", Some(self.batch_size), 4, 1..=65_536)?,
-            sequence: within(
-                "sequence_length",
-                self.sequence_length,
-                facts.model.sequence,
-                1..=10_000_000,
-            )?,
-            checkpointing: self.activation_checkpointing,
-            sharding: self.sharding.unwrap_or_default(),
+            precision,
+            optimizer,
+            lora_rank,
+            batch,
+            sequence: sequence.unwrap_or(facts.model.sequence),
+            checkpointing,
+            sharding,
             gpus: asked.gpus(),
-        };
-        Ok((facts, plan))
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::plan::{self, Draft, Submit, Submitted};
 use crate::finetune::{self, Devices, FetchOptions, Origins, Trained, TuneOptions, Warned};
 use crate::runtimes::{self, Found};
 use crate::settings::clear_text_allowed;
-use crate::submit::{self, Checked, JobOptions, Problems, Program, ProgramOptions, Wishes};
+use crate::submit::{self, Checked, JobOptions, Least, Problems, Program, ProgramOptions, Wishes};
 
 /// The peer's default, which is no runtime: one is chosen by the model.
 const ANY: &str = "torchtune";
@@ -173,7 +173,11 @@ impl FineTune {
             called,
             in_words: Some(words(recipe, &tuning)),
             // Trainer v2.0 starts the recipe for the whole model whatever the arguments say.
-            least: trained.lora.then_some((Dialect::PodTemplateOverrides, "peft_method")),
+            least: trained.lora.then_some(Least {
+                dialect: Dialect::PodTemplateOverrides,
+                argument: "peft_method",
+                instead: "give peft_method=full",
+            }),
             told: self.told(recipe, trained, &devices),
             ..Program::default()
         };

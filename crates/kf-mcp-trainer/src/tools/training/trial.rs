@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::plan::Submit;
 use crate::pods::outside;
-use crate::submit;
+use crate::submit::{self, Least};
 
 /// What is read of a job that was tried.
 #[derive(Debug, Default, Deserialize)]
@@ -25,11 +25,10 @@ struct TriedSpec {
 }
 
 /// Lets the server try a plan: its rules, its webhooks, and whether the name is free. The newest dialect is tried first, and
-/// an older one only when the server does not know its field; `least` is the oldest that will do, and the argument that
-/// needs it.
+/// an older one only when the server does not know its field; `least` is the oldest that will do.
 pub(super) async fn tried(
     cx: &Cx,
-    least: Option<(Dialect, &'static str)>,
+    least: Option<Least>,
     plan: impl Fn(Dialect) -> Submit,
 ) -> Result<Submit, ToolError> {
     for dialect in Dialect::ALL {
@@ -46,12 +45,17 @@ pub(super) async fn tried(
                 return Err(if unserved.is_empty() {
                     plan.refused(error)
                 } else {
-                    submit::too_old(dialect, plan.asked(), &unserved)
+                    submit::too_old(dialect, plan.asked(), &unserved, None)
                 });
             }
         }
-        return match least.filter(|(least, _)| dialect < *least) {
-            Some((_, argument)) => Err(submit::too_old(dialect, plan.asked(), &[argument].into())),
+        return match least.filter(|least| dialect < least.dialect) {
+            Some(Least { argument, instead, .. }) => Err(submit::too_old(
+                dialect,
+                plan.asked(),
+                &[argument].into(),
+                Some(instead),
+            )),
             None => Ok(plan),
         };
     }
