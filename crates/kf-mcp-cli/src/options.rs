@@ -62,7 +62,7 @@ pub(crate) struct Common {
     /// Let tools take tokens in clear text, which all who may read a job then read; otherwise only Secrets by name.
     #[arg(long)]
     pub(crate) allow_clear_text_secrets: bool,
-    /// Let estimate_resources ask the Hugging Face Hub about models that it does not know.
+    /// Let estimate_resources ask the Hugging Face Hub about models that it does not know [key: trainer.hub_lookup].
     #[arg(long)]
     pub(crate) hub_lookup: bool,
     /// Configuration file (YAML).
@@ -193,7 +193,7 @@ pub(crate) struct DemoOptions {}
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
 pub(crate) struct SandboxOptions {
-    /// World to start from: showcase, healthy-empty, no-trainer, no-rbac, thousand, thousand?jobs=N.
+    /// World to start from: showcase, healthy-empty, healthy-empty?trainer=v2.1, no-trainer, no-rbac, thousand, thousand?jobs=N.
     #[arg(long, default_value = "showcase")]
     pub(crate) scenario: String,
     /// Port to listen on, 0 for any free one.

@@ -6,6 +6,7 @@ mod failures;
 mod fine_tune;
 mod limits;
 mod lives;
+mod options;
 mod pausing;
 mod platform;
 
@@ -14,6 +15,7 @@ pub use failures::*;
 pub use fine_tune::*;
 pub use limits::*;
 pub use lives::*;
+pub use options::*;
 pub use pausing::*;
 pub use platform::*;
 
@@ -57,6 +59,8 @@ macro_rules! journeys {
             what_torchtune_cannot_do_is_refused_before_it_is_sent: 0,
             the_rules_of_fine_tuning_are_those_of_the_webhook: 0,
             a_dataset_on_a_claim_is_mounted_where_it_is_read: 1,
+            a_job_for_a_queue_tells_whether_anybody_serves_the_queue: 0,
+            a_job_that_is_created_suspended_is_answered_as_such: 0,
         }
     };
 }
