@@ -251,6 +251,7 @@ impl World {
         let root = match group {
             "" => "/api/v1".to_owned(),
             "trainer.kubeflow.org" => format!("/apis/{group}/v1alpha1"),
+            "metrics.k8s.io" => format!("/apis/{group}/v1beta1"),
             "jobset.x-k8s.io" => format!("/apis/{group}/v1alpha2"),
             _ => format!("/apis/{group}/v1"),
         };

@@ -14,6 +14,36 @@ pub const MAX_TEXT: usize = 256 << 10;
 pub trait Render {
     /// Writes the text. The default of a type without better words is its JSON on one line ([`render_json`]).
     fn render(&self, text: &mut Text);
+
+    /// Pictures that go with the text. They add to the answer and are never all of it: text and JSON suffice without.
+    fn images(&self) -> Vec<Image> {
+        Vec::new()
+    }
+}
+
+/// A picture of an answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its media type.
+    pub mime: &'static str,
+    /// The file, as it is on a disk.
+    pub data: Vec<u8>,
+}
+
+impl Image {
+    /// A PNG file.
+    pub fn png(data: Vec<u8>) -> Self {
+        Self {
+            mime: "image/png",
+            data,
+        }
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({}, {} bytes)", self.mime, self.data.len())
+    }
 }
 
 /// The text of an output that has no better words: compact JSON.
@@ -31,6 +61,8 @@ pub struct Answer {
     pub structured: Value,
     /// The text.
     pub text: String,
+    /// Pictures, after the text.
+    pub images: Vec<Image>,
     /// Whether the call failed.
     pub is_error: bool,
 }
@@ -45,6 +77,7 @@ impl Answer {
         Ok(Self {
             structured: without_nulls(structured),
             text: bounded(text.finish()),
+            images: output.images(),
             is_error: false,
         })
     }
@@ -54,6 +87,7 @@ impl Answer {
         Self {
             structured: json!({"error": error}),
             text: error.to_string(),
+            images: Vec::new(),
             is_error: true,
         }
     }
@@ -99,6 +133,23 @@ mod tests {
         fn render(&self, text: &mut Text) {
             render_json(self, text);
         }
+    }
+
+    #[test]
+    fn pictures_are_beside_the_text_and_not_in_the_json() {
+        #[derive(Serialize)]
+        struct Chart;
+        impl Render for Chart {
+            fn render(&self, text: &mut Text) {
+                text.line("a line that rises");
+            }
+            fn images(&self) -> Vec<Image> {
+                vec![Image::png(vec![1, 2, 3])]
+            }
+        }
+        let answer = Answer::of(&Chart, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(format!("{:?}", answer.images), "[Image(image/png, 3 bytes)]");
+        assert_eq!((answer.text.as_str(), answer.structured), ("a line that rises", Value::Null));
     }
 
     #[test]

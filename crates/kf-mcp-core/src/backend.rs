@@ -34,6 +34,16 @@ pub enum Address {
 }
 
 impl Address {
+    /// The base URL that an operator wrote, none when it is no http or https URL that paths can be added to. Credentials
+    /// in it would not be sent, so they make it none too.
+    pub fn of_url(written: &str) -> Option<Self> {
+        let written = written.trim().trim_end_matches('/');
+        let url: http::Uri = written.parse().ok()?;
+        let web = matches!(url.scheme_str(), Some("http" | "https"));
+        let plain = url.authority().is_some_and(|at| !at.as_str().contains('@')) && url.query().is_none();
+        (web && plain).then(|| Self::Url(written.to_owned()))
+    }
+
     /// The address in words, without credentials.
     pub fn words(&self) -> String {
         match self {

@@ -27,7 +27,7 @@ pub mod text;
 pub mod tool;
 mod tools;
 
-pub use answer::{Answer, Render, render_json};
+pub use answer::{Answer, Image, Render, render_json};
 pub use call::{CallMeta, Called, Engine, EngineOptions};
 pub use caller::{Caller, Identity};
 pub use catalogue::{Catalogue, CatalogueError, Listed, Selection};

@@ -163,16 +163,9 @@ fn address(settings: &Settings) -> Result<Address, ToolError> {
         ToolError::new(ErrorCode::Internal, format!("read the configuration `{key}`"), why)
             .fix("correct the configuration file or the environment and restart the server")
     };
-    let url = settings.url.trim().trim_end_matches('/');
-    if !url.is_empty() {
-        let parsed = url.parse::<http::Uri>().ok();
-        let good =
-            parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none());
-        return if good {
-            Ok(Address::Url(url.to_owned()))
-        } else {
-            Err(wrong("hub.url", "it is not an http or https URL"))
-        };
+    if !settings.url.trim().is_empty() {
+        return Address::of_url(&settings.url)
+            .ok_or_else(|| wrong("hub.url", "it is not an http or https URL without credentials and query"));
     }
     for (key, name) in [
         ("hub.namespace", &settings.namespace),

@@ -91,7 +91,7 @@ impl Kind {
 }
 
 /// The groups that come with CustomResourceDefinitions.
-pub const CUSTOM_GROUPS: &[&str] = &["jobset.x-k8s.io", "trainer.kubeflow.org", "kubeflow.org"];
+pub const CUSTOM_GROUPS: &[&str] = &["jobset.x-k8s.io", "trainer.kubeflow.org", "kubeflow.org", "metrics.k8s.io"];
 
 /// All kinds, in the order discovery lists them. A `CustomResourceDefinition` object in the store decides
 /// whether the kinds of a group that only CRDs provide are served at all.
@@ -138,4 +138,5 @@ pub static KINDS: &[Kind] = &[
     kind("kubeflow.org", "v1beta1", "Experiment", "experiments", true, true),
     kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
     kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),
+    kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", true, false),
 ];

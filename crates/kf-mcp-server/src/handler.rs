@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kf_mcp_core::{Answer, CallMeta, Called, Caller, Engine, Listed, Progress, Tier};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorData,
@@ -137,7 +139,13 @@ fn tool(listed: &Listed) -> Tool {
 }
 
 fn result(answer: Answer) -> CallToolResult {
-    let content = vec![ContentBlock::text(answer.text)];
+    let mut content = vec![ContentBlock::text(answer.text)];
+    content.extend(
+        answer
+            .images
+            .iter()
+            .map(|image| ContentBlock::image(STANDARD.encode(&image.data), image.mime)),
+    );
     let mut result = if answer.is_error {
         CallToolResult::error(content)
     } else {

@@ -25,6 +25,8 @@ pub struct LogQuery {
     pub previous: bool,
     /// Write the time before each line.
     pub timestamps: bool,
+    /// Make each state of a progress bar a line of its own: a carriage return or a backspace ends a line too.
+    pub redraws: bool,
 }
 
 /// The end of a log.
@@ -62,7 +64,7 @@ impl Kube {
         let asked = asked(namespace, pod);
         let body = self.open_log(&asked, namespace, pod, query, false).await?;
         let read = async {
-            let mut lines = Lines::default();
+            let mut lines = Lines::of(query);
             let mut kept: VecDeque<String> = VecDeque::new();
             let (mut size, mut cut) = (0, false);
             let mut chunks = std::pin::pin!(body.into_data_stream());
@@ -99,7 +101,7 @@ impl Kube {
     ) -> Result<impl Stream<Item = Result<Vec<String>, String>> + Send + use<>, KubeError> {
         let asked = asked(namespace, pod);
         let body = self.open_log(&asked, namespace, pod, query, true).await?;
-        let mut lines = Lines::default();
+        let mut lines = Lines::of(query);
         // The end of the body is an item too: a container may end without a newline, and its last words count.
         let chunks = body.into_data_stream().map(Some).chain(stream::iter([None]));
         Ok(chunks.map(move |chunk| match chunk {
@@ -146,19 +148,30 @@ impl Kube {
 #[derive(Debug, Default)]
 struct Lines {
     open: Vec<u8>,
+    redraws: bool,
 }
 
 impl Lines {
+    fn of(query: &LogQuery) -> Self {
+        Self {
+            open: Vec::new(),
+            redraws: query.redraws,
+        }
+    }
+
     fn push(&mut self, chunk: &[u8]) -> Vec<String> {
+        let redraws = self.redraws;
+        let ends = |byte: &u8| *byte == b'\n' || redraws && matches!(byte, b'\r' | 0x08);
         let mut done = Vec::new();
-        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ended) = match piece.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (piece, false),
+        for piece in chunk.split_inclusive(ends) {
+            let (text, ended) = match piece.split_last() {
+                Some((last, text)) if ends(last) => (text, true),
+                _ => (piece, false),
             };
             let room = MAX_LINE.saturating_sub(self.open.len());
             self.open.extend_from_slice(&text[..text.len().min(room)]);
-            if ended {
+            // Only redrawing makes empty lines that nobody printed.
+            if ended && (!redraws || !self.open.is_empty()) {
                 done.push(String::from_utf8_lossy(&std::mem::take(&mut self.open)).into_owned());
             }
         }
@@ -180,6 +193,12 @@ mod tests {
         assert_eq!(lines.push(b"one\ntw"), ["one"]);
         assert_eq!(lines.push(b"o\n\nthree"), ["two", ""]);
         assert_eq!(lines.finish().as_deref(), Some("three"));
+        let mut bar = Lines {
+            redraws: true,
+            ..Lines::default()
+        };
+        assert_eq!(bar.push(b"\r 1%\r 2%\r\n\x08\x08 3"), [" 1%", " 2%"]);
+        assert_eq!(bar.finish().as_deref(), Some(" 3"));
         let mut long = Lines::default();
         let done = long.push(&[&vec![b'x'; MAX_LINE + 10][..], b"\n"].concat());
         assert_eq!(done[0].len(), MAX_LINE);

@@ -40,6 +40,8 @@ pub mod resources {
     pub const QUOTAS: Resource = Resource::new("", "v1", "resourcequotas");
     /// Custom resource definitions.
     pub const CRDS: Resource = Resource::new("apiextensions.k8s.io", "v1", "customresourcedefinitions").cluster();
+    /// What pods use of CPU and memory, as metrics-server tells it.
+    pub const POD_METRICS: Resource = Resource::new("metrics.k8s.io", "v1beta1", "pods");
     /// Training jobs.
     pub const TRAIN_JOBS: Resource = Resource::new("trainer.kubeflow.org", "v1alpha1", "trainjobs");
     /// Training runtimes of a namespace.

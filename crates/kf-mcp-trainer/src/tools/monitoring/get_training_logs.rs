@@ -13,13 +13,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::logs::{Logs, MOST, no_log, truncated};
 use super::lookup::pods;
+use super::read::read;
 use super::why;
 use crate::follow::{End, follow};
 use crate::loglines::{Tail, pattern};
 use crate::pods::{Run, index_of, outside, steps};
 
-/// How much of a log is held while it is read.
-const HELD: usize = 1 << 20;
 /// How long a log is followed.
 const FOLLOW: Duration = Duration::from_secs(50);
 /// How long everything else may take.
@@ -185,7 +184,7 @@ impl GetTrainingLogs {
     }
 
     /// What to ask for: one line more than is answered tells whether there are more.
-    fn query(&self, place: &Place, previous: bool) -> LogQuery {
+    fn query(&self, place: &Place) -> LogQuery {
         let lines = if self.pattern.is_some() {
             MOST
         } else {
@@ -195,31 +194,19 @@ impl GetTrainingLogs {
             container: place.container.clone(),
             tail_lines: i64::try_from(lines + 1).ok(),
             since_seconds: self.since_seconds.map(|seconds| seconds.max(1)),
-            previous,
-            timestamps: false,
+            ..LogQuery::default()
         }
     }
 
     async fn read_log(&self, cx: &Cx, place: &Place, tail: &mut Tail, logs: &mut Logs) -> Result<(), ToolError> {
-        let read = async |previous| {
-            let query = self.query(place, previous);
-            cx.kube().log_tail(&place.namespace, &place.pod, &query, HELD).await
-        };
-        logs.previous = place.run == Run::Previous;
-        let mut answer = read(logs.previous).await;
-        if logs.previous && answer.as_ref().is_err_and(|error| error.code() == 400) {
-            logs.previous = false;
+        let query = self.query(place);
+        let read = read(cx, &place.namespace, &place.pod, &query, place.run).await;
+        logs.previous = read.previous;
+        if read.lost {
             logs.hints
                 .push("the node has no log of a run before the last restart: this is the current one".into());
-            answer = read(false).await;
-        } else if place.run == Run::PreviousIfEmpty
-            && answer.as_ref().is_ok_and(|log| log.lines.is_empty())
-            && let Ok(before) = read(true).await
-        {
-            logs.previous = !before.lines.is_empty();
-            answer = Ok(before);
         }
-        match answer {
+        match read.log {
             Ok(log) => {
                 for line in &log.lines {
                     tail.push(line);
@@ -235,7 +222,7 @@ impl GetTrainingLogs {
 
     async fn follow_log(&self, cx: &Cx, place: &Place, tail: &mut Tail, logs: &mut Logs) -> Result<(), ToolError> {
         let until = Instant::now() + FOLLOW;
-        let query = self.query(place, false);
+        let query = self.query(place);
         // The head of the answer may come with the first line only, so opening is a part of the waiting.
         let opening = std::pin::pin!(cx.kube().log_follow(&place.namespace, &place.pod, &query));
         let end = match select(opening, std::pin::pin!(sleep_until(until))).await {

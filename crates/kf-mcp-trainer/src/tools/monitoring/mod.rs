@@ -4,6 +4,7 @@ mod get_training_events;
 mod get_training_logs;
 mod logs;
 mod lookup;
+mod read;
 mod vigil;
 mod wait_for_training;
 mod why;
