@@ -20,6 +20,7 @@ mod loglines;
 mod manifest;
 mod platform;
 mod pods;
+mod progress;
 mod quantity;
 mod reason;
 mod refusal;
