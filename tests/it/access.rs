@@ -44,6 +44,8 @@ fn scenes() -> Vec<Scene> {
                 ("get_training_logs", json!({"name": "llama3-8b-pretrain"})),
                 ("get_training_logs", json!({"name": "llama-lora", "step": "node-0"})),
                 ("get_training_logs", json!({"name": "qwen-sft"})),
+                ("get_training_progress", json!({"name": "llama3-8b-pretrain"})),
+                ("get_training_progress", json!({"name": "nobody"})),
                 ("get_training_events", json!({"name": "llama-lora"})),
                 ("get_training_events", json!({"name": "nobody"})),
                 (
@@ -242,6 +244,7 @@ async fn requests_per_call() {
         ("get_training_job", json!({"name": "bert-00008"})),
         ("get_training_logs", json!({"name": "bert-00008"})),
         ("get_training_events", json!({"name": "bert-00008"})),
+        ("get_training_progress", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_runtime", json!({"name": "torch-distributed"})),
         ("check_compatibility", json!({})),

@@ -16,6 +16,7 @@ mod older;
 mod optimizer;
 mod pausing;
 mod platform;
+mod progress;
 mod queue;
 mod registry_of_tools;
 mod sizing;

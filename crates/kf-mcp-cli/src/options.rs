@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 /// An MCP server for Kubeflow: people and their AI agents plan, submit, watch, tune and register ML training on
 /// Kubernetes through it.
 ///
-/// Every option below has a twin in the environment (KUBEFLOW_MCP_ and its name in capitals, - as _) and a key in the
-/// file that --config names. The command line wins over the environment, the environment over the file.
+/// Every option below has a twin in the environment (KUBEFLOW_MCP_ and its name in capitals, - as _, where it names no
+/// other) and a key in the file that --config names. The command line wins over the environment, the environment over the file.
 #[derive(Debug, Parser)]
 #[command(name = "kubeflow-mcp", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -65,6 +65,10 @@ pub(crate) struct Common {
     /// Let estimate_resources ask the Hugging Face Hub about models that it does not know [key: trainer.hub_lookup].
     #[arg(long)]
     pub(crate) hub_lookup: bool,
+    /// Prometheus that scrapes NVIDIA's DCGM exporter, for GPU use in get_training_progress
+    /// [key: trainer.prometheus_url].
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus_url: Option<String>,
     /// Configuration file (YAML).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -93,6 +97,7 @@ impl Common {
                 self.allow_clear_text_secrets.then_some(json!(true)),
             ),
             ("trainer.hub_lookup", self.hub_lookup.then_some(json!(true))),
+            ("trainer.prometheus_url", self.prometheus_url.as_ref().map(|v| json!(v))),
             ("log_level", self.log_level.as_ref().map(|v| json!(v))),
             ("log_format", self.log_format.as_ref().map(|v| json!(v))),
         ];

@@ -149,7 +149,10 @@ mod tests {
         }
         let answer = Answer::of(&Chart, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(format!("{:?}", answer.images), "[Image(image/png, 3 bytes)]");
-        assert_eq!((answer.text.as_str(), answer.structured), ("a line that rises", Value::Null));
+        assert_eq!(
+            (answer.text.as_str(), answer.structured),
+            ("a line that rises", Value::Null)
+        );
     }
 
     #[test]

@@ -164,8 +164,12 @@ fn address(settings: &Settings) -> Result<Address, ToolError> {
             .fix("correct the configuration file or the environment and restart the server")
     };
     if !settings.url.trim().is_empty() {
-        return Address::of_url(&settings.url)
-            .ok_or_else(|| wrong("hub.url", "it is not an http or https URL without credentials and query"));
+        return Address::of_url(&settings.url).ok_or_else(|| {
+            wrong(
+                "hub.url",
+                "it is not an http or https URL without credentials and query",
+            )
+        });
     }
     for (key, name) in [
         ("hub.namespace", &settings.namespace),

@@ -91,7 +91,12 @@ impl Kind {
 }
 
 /// The groups that come with CustomResourceDefinitions.
-pub const CUSTOM_GROUPS: &[&str] = &["jobset.x-k8s.io", "trainer.kubeflow.org", "kubeflow.org", "metrics.k8s.io"];
+pub const CUSTOM_GROUPS: &[&str] = &[
+    "jobset.x-k8s.io",
+    "trainer.kubeflow.org",
+    "kubeflow.org",
+    "metrics.k8s.io",
+];
 
 /// All kinds, in the order discovery lists them. A `CustomResourceDefinition` object in the store decides
 /// whether the kinds of a group that only CRDs provide are served at all.

@@ -14,6 +14,7 @@ mod differences;
 mod events;
 mod finetune;
 mod follow;
+mod gpu_use;
 mod guidance;
 mod hugging_face;
 mod loglines;
@@ -25,6 +26,7 @@ mod quantity;
 mod reason;
 mod refusal;
 mod removal;
+mod reported;
 mod runtime_object;
 mod runtimes;
 mod script;
@@ -34,6 +36,7 @@ mod steps;
 mod submit;
 mod suspension;
 pub mod tools;
+mod usage;
 mod waiting;
 
 /// The module for `--clients trainer`.

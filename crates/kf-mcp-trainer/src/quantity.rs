@@ -35,6 +35,14 @@ impl Quantity {
         format!("{value}{}", if unit == 0 { "" } else { BINARY[unit - 1] })
     }
 
+    /// As people read what is used of memory: in Mi below a Gi.
+    pub(crate) fn memory(self) -> String {
+        match self.0.div_euclid(ONE) {
+            bytes if bytes < 1 << 30 => format!("{}Mi", bytes.max(0) >> 20),
+            _ => self.gibibytes(),
+        }
+    }
+
     /// As people read memory: `125.5Gi`, rounded down.
     pub(crate) fn gibibytes(self) -> String {
         let tenths = self.0.div_euclid(ONE) * 10 / (1 << 30);
@@ -232,6 +240,10 @@ mod tests {
                 (memory, shown)
             );
         }
+        assert_eq!(
+            (quantity("524288Ki").memory(), quantity("1536Mi").memory()),
+            ("512Mi".into(), "1.5Gi".into())
+        );
         assert_eq!((quantity("2500m").whole(), quantity("-1").or_none().whole()), (2, 0));
     }
 

@@ -1,5 +1,6 @@
 //! What the operator configures of these tools.
 
+use kf_mcp_core::backend::Address;
 use kf_mcp_core::{Cx, ErrorCode, Setting, ToolError};
 use serde::{Deserialize, Deserializer};
 
@@ -8,6 +9,7 @@ const HUB_LOOKUP: &str = "trainer.hub_lookup";
 const HUB_URL: &str = "trainer.hub_url";
 /// Where the Hub is, unless the operator has a mirror.
 const HUB: &str = "https://huggingface.co";
+const PROMETHEUS: &str = "trainer.prometheus_url";
 
 /// The configuration keys that the tools read.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -20,6 +22,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "ask the Hugging Face Hub about models that estimate_resources does not know (default false)",
     ),
     Setting::new(HUB_URL, "where that Hub is (default https://huggingface.co)"),
+    Setting::new(
+        PROMETHEUS,
+        "base URL of a Prometheus that scrapes NVIDIA's DCGM exporter: GPU use in get_training_progress",
+    ),
     Setting::new(
         "trainer.script_warn",
         "modules and functions that a script is warned of, like subprocess, os.system, eval; no security boundary",
@@ -88,6 +94,22 @@ pub(crate) fn hub_url(cx: &Cx) -> Result<String, ToolError> {
         ToolError::new(ErrorCode::Internal, asked, "it is not an http or https URL")
             .fix("correct the configuration file or the environment and restart the server"),
     )
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metrics {
+    prometheus_url: String,
+}
+
+/// The Prometheus that the operator named, none when there is none; what is wrong with it in words.
+pub(crate) fn prometheus(cx: &Cx) -> Result<Option<Address>, String> {
+    let metrics: Metrics = cx.settings("trainer").map_err(|error| error.answered)?;
+    if metrics.prometheus_url.trim().is_empty() {
+        return Ok(None);
+    }
+    let wrong = || format!("the configured {PROMETHEUS} is no http or https URL without credentials and query");
+    Address::of_url(&metrics.prometheus_url).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

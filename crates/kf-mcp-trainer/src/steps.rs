@@ -92,7 +92,7 @@ fn of_counts(job: &TrainJob, part: &JobCounts, state: JobState) -> Step {
 }
 
 /// Initializers before nodes, and nodes by their numbers.
-fn order(name: &str) -> (u8, u64, String) {
+pub(crate) fn order(name: &str) -> (u8, u64, String) {
     if name.ends_with("-initializer") {
         return (0, 0, name.to_owned());
     }

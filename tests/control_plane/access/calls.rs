@@ -41,6 +41,11 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
             (json!({"name": "stuck"}), Good),
             (gone, Code("not_found")),
         ],
+        "get_training_progress" => vec![
+            (json!({"name": "walk"}), Good),
+            (json!({"name": "walk", "format": "chart", "metric": "loss"}), Good),
+            (gone, Code("not_found")),
+        ],
         "get_training_events" => vec![(json!({"name": "walk"}), Good), (gone, Code("not_found"))],
         "run_container_training" => {
             let job = json!({"name": "probe", "image": "example.com/train:1", "gpu_per_node": 0});

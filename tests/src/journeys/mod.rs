@@ -9,6 +9,7 @@ mod lives;
 mod options;
 mod pausing;
 mod platform;
+mod progress;
 
 pub use custom::*;
 pub use failures::*;
@@ -18,6 +19,7 @@ pub use lives::*;
 pub use options::*;
 pub use pausing::*;
 pub use platform::*;
+pub use progress::*;
 
 use serde_json::{Value, json};
 
@@ -61,6 +63,7 @@ macro_rules! journeys {
             a_dataset_on_a_claim_is_mounted_where_it_is_read: 1,
             a_job_for_a_queue_tells_whether_anybody_serves_the_queue: 0,
             a_job_that_is_created_suspended_is_answered_as_such: 0,
+            a_trainings_progress_is_read_from_its_log_and_from_its_report: 0,
         }
     };
 }

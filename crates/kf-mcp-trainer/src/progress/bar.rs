@@ -21,9 +21,36 @@ static EPOCH: LazyLock<Option<Regex>> =
 
 /// What the words before a bar begin with when it measures something other than the training.
 const OTHERS: [&str; 30] = [
-    "map", "filter", "tokeniz", "download", "fetch", "generat", "loading", "shard", "upload", "extract", "saving", "sanity",
-    "validat", "evaluat", "eval", "test", "predict", "resolv", "pack", "writing", "preprocess", "process", "checkpoint",
-    "cach", "flatten", "dropp", "adding", "convert", "truncat", "creat",
+    "map",
+    "filter",
+    "tokeniz",
+    "download",
+    "fetch",
+    "generat",
+    "loading",
+    "shard",
+    "upload",
+    "extract",
+    "saving",
+    "sanity",
+    "validat",
+    "evaluat",
+    "eval",
+    "test",
+    "predict",
+    "resolv",
+    "pack",
+    "writing",
+    "preprocess",
+    "process",
+    "checkpoint",
+    "cach",
+    "flatten",
+    "dropp",
+    "adding",
+    "convert",
+    "truncat",
+    "creat",
 ];
 
 /// A bar, taken apart.
@@ -83,7 +110,10 @@ impl<'a> Bar<'a> {
     pub(super) fn reading(&self) -> Option<Reading> {
         let about = self.about.to_ascii_lowercase();
         let other = |word: &str| OTHERS.iter().any(|start| word.starts_with(start));
-        let of_data = self.rate.as_ref().is_some_and(|(unit, _)| unit.contains("examples") || unit.ends_with("B/s"));
+        let of_data = self
+            .rate
+            .as_ref()
+            .is_some_and(|(unit, _)| unit.contains("examples") || unit.ends_with("B/s"));
         if of_data || about.split(|c: char| !c.is_alphanumeric()).any(other) {
             return None;
         }
@@ -136,8 +166,14 @@ mod tests {
     #[test]
     fn a_bar_is_taken_apart() {
         let reading = read(" 42%|████▏     | 420/1000 [03:20<04:36,  2.10it/s, loss=0.81, lr=2e-5]").unwrap();
-        assert_eq!((reading.family, reading.step, reading.steps), (Family::Tqdm, Some(420), Some(1000)));
-        assert_eq!((reading.eta, reading.rates), (Some(276), vec![("it/s".to_owned(), 2.1)]));
+        assert_eq!(
+            (reading.family, reading.step, reading.steps),
+            (Family::Tqdm, Some(420), Some(1000))
+        );
+        assert_eq!(
+            (reading.eta, reading.rates),
+            (Some(276), vec![("it/s".to_owned(), 2.1)])
+        );
         assert_eq!(reading.values, [("loss".to_owned(), 0.81), ("lr".to_owned(), 2e-5)]);
     }
 
@@ -146,11 +182,27 @@ mod tests {
         for (line, step, steps, eta, rate) in [
             ("  3%|▎| 3/100 [00:30<16:10, 10.00s/it]", 3, 100, Some(970), Some(0.1)),
             ("train:  0%|  | 0/100 [00:00<?, ?it/s]", 0, 100, None, None),
-            (" 10%|█| 1.20k/12.0k [00:10<01:30, 1.2kit/s]", 1200, 12_000, Some(90), Some(1200.0)),
-            ("  1%|| 5/500 [1:02:03<25:00:00, 2.5step/s]", 5, 500, Some(90_000), Some(2.5)),
+            (
+                " 10%|█| 1.20k/12.0k [00:10<01:30, 1.2kit/s]",
+                1200,
+                12_000,
+                Some(90),
+                Some(1200.0),
+            ),
+            (
+                "  1%|| 5/500 [1:02:03<25:00:00, 2.5step/s]",
+                5,
+                500,
+                Some(90_000),
+                Some(2.5),
+            ),
         ] {
             let reading = read(line).unwrap();
-            assert_eq!((reading.step, reading.steps, reading.eta), (Some(step), Some(steps), eta), "{line}");
+            assert_eq!(
+                (reading.step, reading.steps, reading.eta),
+                (Some(step), Some(steps), eta),
+                "{line}"
+            );
             assert_eq!(reading.rates.first().map(|(_, rate)| *rate), rate, "{line}");
         }
     }
@@ -173,7 +225,10 @@ mod tests {
     #[test]
     fn the_words_before_a_bar_name_the_epoch() {
         let reading = read("Epoch 2/3:  25%|██▌| 10/40 [00:05<00:15, 2.00it/s, loss=0.5]").unwrap();
-        assert_eq!((reading.epoch, reading.epochs, reading.of_epoch), (Some(2.0), Some(3.0), Some((10, 40))));
+        assert_eq!(
+            (reading.epoch, reading.epochs, reading.of_epoch),
+            (Some(2.0), Some(3.0), Some((10, 40)))
+        );
         let bars = read("Epochs:  30%|███| 3/10 [05:00<11:40, 100.0s/it]").unwrap();
         assert_eq!((bars.epoch, bars.epochs, bars.step), (Some(3.0), Some(10.0), None));
     }

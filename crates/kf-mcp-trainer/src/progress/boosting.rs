@@ -10,8 +10,12 @@ use super::{Family, Reading};
 static ROUND: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:^|\s)\[(?P<round>\d+)\]\s+(?P<values>[A-Za-z].*)$").ok());
 
-static VALUE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&format!(r"(?P<name>[A-Za-z][\w'@. -]*?)\s*:\s*(?P<value>{NUMBER})(?:[\s+,]|$)")).ok());
+static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(&format!(
+        r"(?P<name>[A-Za-z][\w'@. -]*?)\s*:\s*(?P<value>{NUMBER})(?:[\s+,]|$)"
+    ))
+    .ok()
+});
 
 /// What a round says. Every value is of a dataset: `train-rmse`.
 pub(super) fn read(line: &str) -> Option<Reading> {
@@ -35,9 +39,15 @@ mod tests {
     #[test]
     fn rounds_are_read() {
         for (line, want) in [
-            ("[10]\ttrain-rmse:0.51234\teval-rmse:0.6", vec![("train-rmse", 0.51234), ("eval-rmse", 0.6)]),
+            (
+                "[10]\ttrain-rmse:0.51234\teval-rmse:0.6",
+                vec![("train-rmse", 0.51234), ("eval-rmse", 0.6)],
+            ),
             ("[12:00:01] [10]\ttrain-logloss:0.5", vec![("train-logloss", 0.5)]),
-            ("[10]\ttraining's l2: 0.3\tvalid_1's l2: 0.4", vec![("training-l2", 0.3), ("valid_1-l2", 0.4)]),
+            (
+                "[10]\ttraining's l2: 0.3\tvalid_1's l2: 0.4",
+                vec![("training-l2", 0.3), ("valid_1-l2", 0.4)],
+            ),
         ] {
             let reading = read(line).unwrap();
             assert_eq!((reading.family, reading.step), (Family::Boosting, Some(10)), "{line}");

@@ -49,9 +49,16 @@ mod tests {
             "[rank0]: {'loss': 1.2, 'grad_norm': 0.57, 'learning_rate': 1.98e-05, 'epoch': 0.1} ",
         ] {
             let reading = read(line).unwrap();
-            assert_eq!((reading.family, reading.epoch, reading.step), (Family::HuggingFace, Some(0.1), None));
+            assert_eq!(
+                (reading.family, reading.epoch, reading.step),
+                (Family::HuggingFace, Some(0.1), None)
+            );
             let want = [("loss", 1.2), ("grad_norm", 0.57), ("learning_rate", 1.98e-5)];
-            assert_eq!(reading.values, want.map(|(name, value)| (name.to_owned(), value)), "{line}");
+            assert_eq!(
+                reading.values,
+                want.map(|(name, value)| (name.to_owned(), value)),
+                "{line}"
+            );
         }
     }
 
@@ -69,7 +76,12 @@ mod tests {
         let line = read(r#"{"level": "info", "step": 100, "train/loss": 0.5, "tokens_per_sec": 4100.0}"#).unwrap();
         assert_eq!((line.family, line.step), (Family::Plain, Some(100)));
         assert_eq!(line.values, [("train/loss".to_owned(), 0.5)]);
-        for other in ["{'model_type': 'llama', 'hidden_size': 4096}", "}{", "{}", r#"{"port": 8080}"#] {
+        for other in [
+            "{'model_type': 'llama', 'hidden_size': 4096}",
+            "}{",
+            "{}",
+            r#"{"port": 8080}"#,
+        ] {
             assert_eq!(read(other), None, "{other}");
         }
     }

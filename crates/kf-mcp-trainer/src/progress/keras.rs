@@ -35,9 +35,10 @@ pub(super) fn read(line: &str) -> Option<Reading> {
         _ => 1.0,
     };
     let pace = number(text("pace")).map(|pace| pace * factor);
-    reading
-        .rates
-        .extend(pace.filter(|pace| *pace > 0.0).map(|pace| ("step/s".to_owned(), 1.0 / pace)));
+    reading.rates.extend(
+        pace.filter(|pace| *pace > 0.0)
+            .map(|pace| ("step/s".to_owned(), 1.0 / pace)),
+    );
     for part in text("values").split(" - ") {
         for (name, value) in pairs(part) {
             reading.add(name, value);
@@ -54,16 +55,40 @@ mod tests {
     #[test]
     fn bars_of_all_versions_are_read() {
         for (line, of_epoch, rate) in [
-            ("12/60 ━━━━━━━━━━━━━━━━━━━━ 1s 20ms/step - accuracy: 0.5000 - loss: 1.2000", (12, 60), Some(50.0)),
-            ("12/60 [=====>........................] - ETA: 1s - loss: 1.2000 - accuracy: 0.5000", (12, 60), None),
-            ("60/60 [==============================] - 1s 20ms/step - loss: 1.2 - accuracy: 0.5", (60, 60), Some(50.0)),
-            ("60/60 - 1s - 20ms/step - accuracy: 0.5000 - loss: 1.2000", (60, 60), Some(50.0)),
+            (
+                "12/60 ━━━━━━━━━━━━━━━━━━━━ 1s 20ms/step - accuracy: 0.5000 - loss: 1.2000",
+                (12, 60),
+                Some(50.0),
+            ),
+            (
+                "12/60 [=====>........................] - ETA: 1s - loss: 1.2000 - accuracy: 0.5000",
+                (12, 60),
+                None,
+            ),
+            (
+                "60/60 [==============================] - 1s 20ms/step - loss: 1.2 - accuracy: 0.5",
+                (60, 60),
+                Some(50.0),
+            ),
+            (
+                "60/60 - 1s - 20ms/step - accuracy: 0.5000 - loss: 1.2000",
+                (60, 60),
+                Some(50.0),
+            ),
         ] {
             let reading = read(line).unwrap();
-            assert_eq!((reading.family, reading.of_epoch), (Family::Keras, Some(of_epoch)), "{line}");
+            assert_eq!(
+                (reading.family, reading.of_epoch),
+                (Family::Keras, Some(of_epoch)),
+                "{line}"
+            );
             let mut values = reading.values;
             values.sort_by(|a, b| a.0.cmp(&b.0));
-            assert_eq!(values, [("accuracy".to_owned(), 0.5), ("loss".to_owned(), 1.2)], "{line}");
+            assert_eq!(
+                values,
+                [("accuracy".to_owned(), 0.5), ("loss".to_owned(), 1.2)],
+                "{line}"
+            );
             assert_eq!(reading.rates.first().map(|(_, rate)| rate.round()), rate, "{line}");
         }
         let head = read("Epoch 3/10").unwrap();

@@ -34,7 +34,9 @@ pub(super) fn rich(line: &str) -> Option<Reading> {
     let of_epoch = (count(text("done"))?, count(text("total"))?);
     place(&mut reading, number(text("epoch"))?, last, of_epoch);
     reading.eta = clock(text("eta"));
-    reading.rates.extend(number(text("rate")).map(|rate| ("it/s".to_owned(), rate)));
+    reading
+        .rates
+        .extend(number(text("rate")).map(|rate| ("it/s".to_owned(), rate)));
     for (name, value) in pairs(text("values")) {
         // The name is the last word: the value before it is a word too.
         reading.add(name.rsplit(' ').next().unwrap_or(name), value);
@@ -61,10 +63,17 @@ mod tests {
             "Epoch 0/9 ━━━━━━━━━━━━━━━━━━━━ 10/40 0:00:05 • 0:00:15 2.00it/s v_num: 0.000 train_loss: 0.500 val_acc: 0.91",
         ] {
             let reading = read(line).unwrap();
-            assert_eq!((reading.family, reading.epoch, reading.of_epoch), (Family::Lightning, Some(0.0), Some((10, 40))));
+            assert_eq!(
+                (reading.family, reading.epoch, reading.of_epoch),
+                (Family::Lightning, Some(0.0), Some((10, 40)))
+            );
             assert_eq!((reading.step, reading.eta), (None, Some(15)), "{line}");
             assert_eq!(reading.rates, [("it/s".to_owned(), 2.0)]);
-            assert_eq!(reading.values, [("train_loss".to_owned(), 0.5), ("val_acc".to_owned(), 0.91)], "{line}");
+            assert_eq!(
+                reading.values,
+                [("train_loss".to_owned(), 0.5), ("val_acc".to_owned(), 0.91)],
+                "{line}"
+            );
             assert_eq!(reading.epochs, line.contains("/9").then_some(10.0));
         }
     }

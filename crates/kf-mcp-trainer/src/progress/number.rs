@@ -71,7 +71,12 @@ mod tests {
 
     #[test]
     fn clocks_are_seconds() {
-        for (text, seconds) in [("00:10", Some(10)), ("1:02:03", Some(3723)), ("7", Some(7)), ("?", None)] {
+        for (text, seconds) in [
+            ("00:10", Some(10)),
+            ("1:02:03", Some(3723)),
+            ("7", Some(7)),
+            ("?", None),
+        ] {
             assert_eq!(clock(text), seconds, "{text}");
         }
         assert_eq!(clock(&"9999999999999999:".repeat(9)), None);

@@ -73,10 +73,52 @@ fn is_chatter(word: &str) -> bool {
 /// Names that number something instead of measuring it.
 fn is_no_value(name: &str) -> bool {
     [
-        "step", "steps", "global_step", "iter", "iters", "iteration", "iterations", "batch", "epoch", "epochs", "update",
-        "updates", "rank", "local_rank", "global_rank", "world_size", "seed", "pid", "port", "node", "nodes", "gpu", "gpus",
-        "device", "cuda", "version", "v_num", "time", "elapsed", "eta", "data", "data_time", "samples", "size", "batch_size",
-        "workers", "host", "line", "total", "total_flos", "train_runtime", "eval_runtime", "runtime", "id", "level", "hour",
+        "step",
+        "steps",
+        "global_step",
+        "iter",
+        "iters",
+        "iteration",
+        "iterations",
+        "batch",
+        "epoch",
+        "epochs",
+        "update",
+        "updates",
+        "rank",
+        "local_rank",
+        "global_rank",
+        "world_size",
+        "seed",
+        "pid",
+        "port",
+        "node",
+        "nodes",
+        "gpu",
+        "gpus",
+        "device",
+        "cuda",
+        "version",
+        "v_num",
+        "time",
+        "elapsed",
+        "eta",
+        "data",
+        "data_time",
+        "samples",
+        "size",
+        "batch_size",
+        "workers",
+        "host",
+        "line",
+        "total",
+        "total_flos",
+        "train_runtime",
+        "eval_runtime",
+        "runtime",
+        "id",
+        "level",
+        "hour",
     ]
     .contains(&name)
 }
@@ -94,10 +136,31 @@ pub(super) fn is_rate(name: &str) -> bool {
 /// Whether a value of this name is progress also on a line that tells neither step nor epoch.
 pub(super) fn is_metric(name: &str) -> bool {
     const PARTS: [&str; 19] = [
-        "loss", "acc", "perplexity", "ppl", "learning_rate", "grad_norm", "f1", "bleu", "rouge", "reward", "mse", "mae",
-        "auc", "precision", "recall", "wer", "cer", "iou", "mfu",
+        "loss",
+        "acc",
+        "perplexity",
+        "ppl",
+        "learning_rate",
+        "grad_norm",
+        "f1",
+        "bleu",
+        "rouge",
+        "reward",
+        "mse",
+        "mae",
+        "auc",
+        "precision",
+        "recall",
+        "wer",
+        "cer",
+        "iou",
+        "mfu",
     ];
-    name == "lr" || PARTS.iter().any(|part| name.split(['_', '/', '-', '.']).any(|word| word == *part)) || name.contains("loss")
+    name == "lr"
+        || PARTS
+            .iter()
+            .any(|part| name.split(['_', '/', '-', '.']).any(|word| word == *part))
+        || name.contains("loss")
 }
 
 #[cfg(test)]
@@ -108,12 +171,18 @@ mod tests {
     fn pairs_are_found_in_any_writing() {
         for (line, want) in [
             ("loss=0.5 lr=1e-4", vec![("loss", 0.5), ("lr", 1e-4)]),
-            ("Train Loss: 1.5, val_acc: 93.5%", vec![("train_loss", 1.5), ("val_acc", 93.5)]),
+            (
+                "Train Loss: 1.5, val_acc: 93.5%",
+                vec![("train_loss", 1.5), ("val_acc", 93.5)],
+            ),
             (
                 "lm loss: 1.0E+01 | grad norm: 1.2 | learning rate: 1.0E-04",
                 vec![("lm_loss", 10.0), ("grad_norm", 1.2), ("learning_rate", 1e-4)],
             ),
-            ("Loss 6.9e+00 (6.9e+00)\tAcc@1   0.39 (  0.2)", vec![("loss", 6.9), ("acc@1", 0.39)]),
+            (
+                "Loss 6.9e+00 (6.9e+00)\tAcc@1   0.39 (  0.2)",
+                vec![("loss", 6.9), ("acc@1", 0.39)],
+            ),
             ("loss: tensor(0.5, device='cuda:0')", vec![("loss", 0.5)]),
             ("INFO step loss = np.float64(2.5)", vec![("loss", 2.5)]),
             ("time: 0:10:00 eta=20ms rank=3 Accuracy: 9906/10000", vec![]),
@@ -129,8 +198,13 @@ mod tests {
 
     #[test]
     fn no_number_is_a_number_too() {
-        let values: Vec<f64> = pairs("loss=nan a=inf b=-inf c: NaN, nano=5").into_iter().map(|(_, v)| v).collect();
-        assert!(values[0].is_nan() && values[3].is_nan() && values[1] == f64::INFINITY && values[2] == f64::NEG_INFINITY);
+        let values: Vec<f64> = pairs("loss=nan a=inf b=-inf c: NaN, nano=5")
+            .into_iter()
+            .map(|(_, v)| v)
+            .collect();
+        assert!(
+            values[0].is_nan() && values[3].is_nan() && values[1] == f64::INFINITY && values[2] == f64::NEG_INFINITY
+        );
         assert_eq!(values[4..], [5.0]);
     }
 

@@ -63,7 +63,8 @@ pub(super) fn read(line: &str) -> Option<Reading> {
     }
     reading.eta = ETA.as_ref()?.captures(line).and_then(|found| {
         let days = found.name("days").map_or(Some(0), |days| count(days.as_str()))?;
-        days.checked_mul(86_400)?.checked_add(super::number::clock(&found["clock"])?)
+        days.checked_mul(86_400)?
+            .checked_add(super::number::clock(&found["clock"])?)
     });
     let measured = reading.values.iter().any(|(name, _)| is_metric(name));
     (measured || placed && !reading.rates.is_empty() || reading.steps.is_some()).then_some(reading)
@@ -77,13 +78,23 @@ mod tests {
     type Place = (Option<u64>, Option<u64>, Option<(u64, u64)>, Option<f64>, Option<f64>);
 
     fn place(reading: &Reading) -> Place {
-        (reading.step, reading.steps, reading.of_epoch, reading.epoch, reading.epochs)
+        (
+            reading.step,
+            reading.steps,
+            reading.of_epoch,
+            reading.epoch,
+            reading.epochs,
+        )
     }
 
     #[test]
     fn lines_of_many_programs_are_read() {
         let table: [(&str, Place, &[(&str, f64)]); 9] = [
-            ("step=100 loss=0.5 lr=1e-4", (Some(100), None, None, None, None), &[("loss", 0.5), ("lr", 1e-4)]),
+            (
+                "step=100 loss=0.5 lr=1e-4",
+                (Some(100), None, None, None, None),
+                &[("loss", 0.5), ("lr", 1e-4)],
+            ),
             (
                 "[rank0] step 500/120000 loss=2.7310 lr=3.00e-04 tokens/s=41342",
                 (Some(500), Some(120_000), None, None, None),
@@ -109,16 +120,33 @@ mod tests {
                 (Some(10), Some(1000), None, None, None),
                 &[("learning_rate", 1e-4), ("lm_loss", 10.8), ("grad_norm", 2.5)],
             ),
-            ("epoch 2 loss 0.7", (None, None, None, Some(2.0), None), &[("loss", 0.7)]),
-            ("2026-01-01 12:00:00,123 INFO train: val_loss = 0.25", (None, None, None, None, None), &[("val_loss", 0.25)]),
-            ("step 1,024 of 2,048 - loss: NaN", (Some(1024), Some(2048), None, None, None), &[("loss", f64::NAN)]),
+            (
+                "epoch 2 loss 0.7",
+                (None, None, None, Some(2.0), None),
+                &[("loss", 0.7)],
+            ),
+            (
+                "2026-01-01 12:00:00,123 INFO train: val_loss = 0.25",
+                (None, None, None, None, None),
+                &[("val_loss", 0.25)],
+            ),
+            (
+                "step 1,024 of 2,048 - loss: NaN",
+                (Some(1024), Some(2048), None, None, None),
+                &[("loss", f64::NAN)],
+            ),
         ];
         for (line, want, values) in table {
             let reading = read(line).unwrap_or_else(|| panic!("{line}"));
             assert_eq!(place(&reading), want, "{line}");
-            let same = |(a, b): (&(String, f64), &(&str, f64))| a.0 == b.0 && (a.1 == b.1 || a.1.is_nan() && b.1.is_nan());
+            let same =
+                |(a, b): (&(String, f64), &(&str, f64))| a.0 == b.0 && (a.1 == b.1 || a.1.is_nan() && b.1.is_nan());
             assert_eq!(reading.values.len(), values.len(), "{line}: {:?}", reading.values);
-            assert!(reading.values.iter().zip(values).all(same), "{line}: {:?}", reading.values);
+            assert!(
+                reading.values.iter().zip(values).all(same),
+                "{line}: {:?}",
+                reading.values
+            );
         }
     }
 

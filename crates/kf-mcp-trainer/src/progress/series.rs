@@ -151,25 +151,46 @@ mod tests {
 
     #[test]
     fn the_last_points_are_kept_and_the_extremes_of_all() {
-        let points: Vec<_> = (0..10).map(|n| (Some(f64::from(n)), None, 10.0 - f64::from(n))).collect();
+        let points: Vec<_> = (0..10)
+            .map(|n| (Some(f64::from(n)), None, 10.0 - f64::from(n)))
+            .collect();
         let series = told(&points, 3);
-        assert_eq!((series.by, series.x, series.y), (Along::Step, vec![7.0, 8.0, 9.0], vec![3.0, 2.0, 1.0]));
-        assert_eq!((series.min, series.max, series.latest), (Some(1.0), Some(10.0), Some(1.0)));
+        assert_eq!(
+            (series.by, series.x, series.y),
+            (Along::Step, vec![7.0, 8.0, 9.0], vec![3.0, 2.0, 1.0])
+        );
+        assert_eq!(
+            (series.min, series.max, series.latest),
+            (Some(1.0), Some(10.0), Some(1.0))
+        );
     }
 
     #[test]
     fn points_are_counted_by_what_never_falls() {
         let by = |points: &[(Option<f64>, Option<f64>, f64)]| told(points, 9).by;
         assert_eq!(by(&[(Some(1.0), None, 1.0), (Some(2.0), None, 1.0)]), Along::Step);
-        assert_eq!(by(&[(Some(2.0), Some(0.0), 1.0), (Some(1.0), Some(1.0), 1.0)]), Along::Epoch);
+        assert_eq!(
+            by(&[(Some(2.0), Some(0.0), 1.0), (Some(1.0), Some(1.0), 1.0)]),
+            Along::Epoch
+        );
         let order = told(&[(Some(2.0), None, 1.0), (Some(1.0), None, 1.0)], 9);
         assert_eq!((order.by, order.x), (Along::Order, vec![1.0, 2.0]));
     }
 
     #[test]
     fn what_is_no_number_is_counted_and_not_drawn() {
-        let series = told(&[(Some(1.0), None, 1.0), (Some(2.0), None, f64::NAN), (Some(3.0), None, f64::INFINITY)], 9);
-        assert_eq!((series.y, series.not_finite, series.not_finite_now), (vec![1.0], 2, true));
+        let series = told(
+            &[
+                (Some(1.0), None, 1.0),
+                (Some(2.0), None, f64::NAN),
+                (Some(3.0), None, f64::INFINITY),
+            ],
+            9,
+        );
+        assert_eq!(
+            (series.y, series.not_finite, series.not_finite_now),
+            (vec![1.0], 2, true)
+        );
         let never = told(&[(None, None, f64::NAN)], 9);
         assert_eq!((never.latest, never.min, never.trend.as_str()), (None, None, ""));
     }

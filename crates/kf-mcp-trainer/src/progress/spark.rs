@@ -37,6 +37,9 @@ mod tests {
         assert_eq!(sparkline(&[-f64::MAX, 0.0, f64::MAX]), "▁▅█");
         let long: Vec<f64> = (0..200).map(f64::from).collect();
         let line = sparkline(&long);
-        assert!(line.chars().count() == WIDTH && line.starts_with('▁') && line.ends_with('█'), "{line}");
+        assert!(
+            line.chars().count() == WIDTH && line.starts_with('▁') && line.ends_with('█'),
+            "{line}"
+        );
     }
 }

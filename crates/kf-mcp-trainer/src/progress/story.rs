@@ -212,12 +212,17 @@ impl Story {
     pub(crate) fn told(mut self) -> Told {
         let position = self.position();
         let wanted = self.wanted.take().unwrap_or_default();
-        self.metrics.retain(|metric| metric.name.to_lowercase().contains(&wanted));
+        self.metrics
+            .retain(|metric| metric.name.to_lowercase().contains(&wanted));
         // What is trained for comes first, the rest in the order of the log.
         self.metrics.sort_by_key(|metric| {
             let name = metric.name.as_str();
             let exact = ["loss", "train_loss", "train/loss"].contains(&name);
-            if exact { 0 } else { 2 - usize::from(name.contains("loss")) }
+            if exact {
+                0
+            } else {
+                2 - usize::from(name.contains("loss"))
+            }
         });
         let others = self.metrics.split_off(self.metrics.len().min(MOST_TOLD));
         self.families.sort();
@@ -242,7 +247,10 @@ impl Story {
             }
         }
         let per_step = |rate: &&Rate| ["it/s", "step/s", "steps/s", "batch/s"].contains(&rate.unit.as_str());
-        let measured = self.pace.per_second().filter(|_| !rates.iter().any(|rate| per_step(&rate)));
+        let measured = self
+            .pace
+            .per_second()
+            .filter(|_| !rates.iter().any(|rate| per_step(&rate)));
         rates.extend(measured.map(|value| Rate {
             unit: "steps/s".into(),
             value: rounded(value),
@@ -293,7 +301,9 @@ impl Story {
         let counts_steps = position.steps.is_some() || position.epoch_steps.is_some();
         if position.eta_seconds.is_none() && counts_steps {
             let left = pace.map(|pace| ((total - done).max(0.0) / pace).round());
-            position.eta_seconds = left.filter(|left| left.is_finite() && *left < 1e9).map(|left| left as u64);
+            position.eta_seconds = left
+                .filter(|left| left.is_finite() && *left < 1e9)
+                .map(|left| left as u64);
         }
     }
 }

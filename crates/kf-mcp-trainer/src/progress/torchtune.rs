@@ -50,11 +50,23 @@ mod tests {
         let line = "1|25|Loss: 1.5234375:  10%|█         | 25/250 [00:10<01:30,  2.50it/s]";
         for line in [line.to_owned(), format!("INFO:torchtune {line}")] {
             let reading = read(&line).unwrap();
-            assert_eq!((reading.family, reading.step, reading.steps), (Family::Torchtune, Some(25), None));
-            assert_eq!((reading.epoch, reading.of_epoch, reading.eta), (Some(1.0), Some((25, 250)), Some(90)));
+            assert_eq!(
+                (reading.family, reading.step, reading.steps),
+                (Family::Torchtune, Some(25), None)
+            );
+            assert_eq!(
+                (reading.epoch, reading.of_epoch, reading.eta),
+                (Some(1.0), Some((25, 250)), Some(90))
+            );
             assert_eq!(reading.values, [("loss".to_owned(), 1.523_437_5)]);
         }
-        assert!(read("1|26|Loss: nan:  10%|█| 26/250 [00:10<01:30, 2.50it/s]").unwrap().values[0].1.is_nan());
+        assert!(
+            read("1|26|Loss: nan:  10%|█| 26/250 [00:10<01:30, 2.50it/s]")
+                .unwrap()
+                .values[0]
+                .1
+                .is_nan()
+        );
     }
 
     #[test]

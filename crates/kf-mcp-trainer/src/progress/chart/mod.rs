@@ -3,8 +3,8 @@
 mod canvas;
 
 use plotters::prelude::{
-    BLACK, Color, DrawingArea, DrawingAreaErrorKind, IntoDrawingArea, IntoFont, IntoTextStyle, LineSeries, RGBColor, Text,
-    WHITE,
+    BLACK, Color, DrawingArea, DrawingAreaErrorKind, IntoDrawingArea, IntoFont, IntoTextStyle, LineSeries, RGBColor,
+    Text, WHITE,
 };
 
 use self::canvas::{Canvas, LETTER, bytes, encode};
@@ -74,7 +74,12 @@ fn draw(canvas: Canvas<'_>, series: &[&Series], by: Along) -> Result<(), Failed>
         .y_label_formatter(&|value| short(*value))
         .draw()?;
     for (series, colour) in series.iter().zip(COLOURS) {
-        let points = series.x.iter().copied().map(near).zip(series.y.iter().copied().map(near));
+        let points = series
+            .x
+            .iter()
+            .copied()
+            .map(near)
+            .zip(series.y.iter().copied().map(near));
         chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
     }
     let along = format!("by {}", by.words());
@@ -109,7 +114,9 @@ fn range<'a>(values: impl Iterator<Item = &'a f64>) -> std::ops::Range<f64> {
     let (low, high) = values
         .copied()
         .map(near)
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
     if !(low.is_finite() && high.is_finite()) {
         return 0.0..1.0;
     }
@@ -158,14 +165,21 @@ mod tests {
         let colour = |wanted: [u8; 3]| pixels.chunks(3).filter(|pixel| **pixel == wanted).count();
         assert!(colour([255, 255, 255]) > 100_000, "it is white");
         assert!(colour([0, 114, 178]) > 500, "it has a line: {}", colour([0, 114, 178]));
-        let dark = pixels.chunks(3).filter(|pixel| pixel.iter().all(|part| *part < 60)).count();
+        let dark = pixels
+            .chunks(3)
+            .filter(|pixel| pixel.iter().all(|part| *part < 60))
+            .count();
         assert!(dark > 100, "it has letters: {dark}");
     }
 
     #[test]
     fn the_largest_chart_fits_into_an_answer() {
-        let wild = |seed: u64| move |at: f64| ((at as u64).wrapping_mul(2_654_435_761).wrapping_add(seed * 97) % 10_007) as f64;
-        let all: Vec<Series> = (0..4).map(|n| series(&format!("{}_loss", "x".repeat(40)), 200, wild(n))).collect();
+        let wild = |seed: u64| {
+            move |at: f64| ((at as u64).wrapping_mul(2_654_435_761).wrapping_add(seed * 97) % 10_007) as f64
+        };
+        let all: Vec<Series> = (0..4)
+            .map(|n| series(&format!("{}_loss", "x".repeat(40)), 200, wild(n)))
+            .collect();
         let file = png(&all.iter().collect::<Vec<_>>()).unwrap();
         assert!(file.len() <= MAX_PNG, "{} bytes", file.len());
     }

@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::progress::Progress;
 use crate::pods::{self, Pod, outside};
 use crate::refusal::{CHECK, of_job, said};
+use crate::reported::Reported;
 use crate::steps::{Step, steps, training_pods};
 use crate::{manifest, reason};
 
@@ -68,7 +68,7 @@ pub struct TrainingJob {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) jobs_status: Vec<JobCounts>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) progress: Option<Progress>,
+    pub(super) progress: Option<Reported>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -176,7 +176,7 @@ fn tell(cx: &Cx, object: &Value, page: Result<Page, KubeError>) -> Result<Traini
         finished: finished(&job),
         steps,
         steps_left_out,
-        progress: job.status.trainer_status.as_ref().and_then(Progress::of),
+        progress: job.status.trainer_status.as_ref().and_then(Reported::of),
         jobs_status: job.status.jobs_status.iter().take(MOST_LABELS).map(cleaned).collect(),
         labels: labels.map(|(name, value)| (outside(name), outside(value))).collect(),
         notes: notes.iter().map(|note| outside(note)).collect(),

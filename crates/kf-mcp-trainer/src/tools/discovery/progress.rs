@@ -1,76 +1,11 @@
-//! What a training tells about itself, and how a job reads as text.
+//! How a job reads as text.
 
-use kf_mcp_core::{Render, Text, text};
-use schemars::JsonSchema;
-use serde::Serialize;
+use kf_mcp_core::{Render, Text};
 
 use super::get_training_job::TrainingJob;
-use crate::pods::outside;
 
-/// Metrics that are told.
-const MOST_METRICS: usize = 30;
 /// Steps that the text shows.
 const MOST_STEPS: usize = 20;
-
-/// The training's own report. Anybody who may write the job's status can write it, so it is bounded and cleaned.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Progress {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    percent: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining_seconds: Option<i64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    metrics: Vec<Metric>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    updated: Option<String>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Metric {
-    name: String,
-    value: String,
-}
-
-impl Progress {
-    /// The report, none when it says nothing.
-    pub(super) fn of(told: &kf_mcp_trainjob::Progress) -> Option<Self> {
-        let short = |said: &str| text::bounded(&outside(said), 64);
-        let metrics = told.metrics.iter().take(MOST_METRICS);
-        let progress = Self {
-            percent: told.progress_percentage.map(|percent| percent.clamp(0, 100)),
-            remaining_seconds: told.estimated_remaining_seconds.filter(|seconds| *seconds >= 0),
-            metrics: metrics
-                .map(|metric| Metric {
-                    name: short(&metric.name),
-                    value: short(&metric.value),
-                })
-                .collect(),
-            updated: told.last_updated_time.map(text::time),
-        };
-        let says = progress.percent.is_some() || progress.remaining_seconds.is_some() || !progress.metrics.is_empty();
-        says.then_some(progress)
-    }
-
-    fn line(&self, text: &Text) -> String {
-        let mut parts: Vec<String> = self.percent.map(|percent| format!("{percent}%")).into_iter().collect();
-        parts.extend(
-            self.remaining_seconds
-                .filter(|s| *s > 0)
-                .map(|seconds| format!("about {seconds} s to go")),
-        );
-        parts.extend(
-            self.metrics
-                .iter()
-                .map(|metric| format!("{}={}", metric.name, metric.value)),
-        );
-        parts.extend(
-            self.updated
-                .as_deref()
-                .map(|at| format!("told {} ago", text.age_of(at))),
-        );
-        parts.join(", ")
-    }
-}
 
 impl Render for TrainingJob {
     fn render(&self, text: &mut Text) {
@@ -133,22 +68,5 @@ impl Render for TrainingJob {
         if let Some(object) = &self.object {
             text.line(format!("object: {object}"));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_report_is_bounded_and_an_empty_one_is_none() {
-        let told = |value| serde_json::from_value::<kf_mcp_trainjob::Progress>(value).unwrap();
-        assert!(Progress::of(&told(json!({}))).is_none());
-        let long =
-            json!({"progressPercentage": 140, "metrics": [{"name": "loss\u{1b}[31m", "value": "x".repeat(500)}]});
-        let progress = Progress::of(&told(long)).unwrap();
-        assert_eq!(progress.percent, Some(100));
-        assert!(progress.metrics[0].name == "loss" && progress.metrics[0].value.chars().count() < 100);
     }
 }

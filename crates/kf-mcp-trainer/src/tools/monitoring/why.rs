@@ -49,7 +49,7 @@ impl Job {
     }
 
     /// Why the job has no pods.
-    fn no_pods(&self, now: jiff::Timestamp) -> String {
+    pub(super) fn no_pods(&self, now: jiff::Timestamp) -> String {
         let conditions = self.status.conditions.as_deref().unwrap_or_default();
         let holds = |kind: &str| conditions.iter().find(|c| c.kind == kind && c.is_true());
         if let Some(end) = holds("Failed").or_else(|| holds("Complete")) {
