@@ -106,17 +106,20 @@ async fn a_chart_is_a_picture_beside_the_text() {
 
 #[tokio::test]
 async fn what_may_not_be_seen_is_named_and_the_rest_is_told() {
+    // A rule about pods is about those of metrics-server too.
     for (rule, named, rest) in [
-        ("list pods.metrics.k8s.io", "CPU and memory use", "\"loss\""),
-        ("get pods/log", "the log: ", "Running"),
-        ("list pods", "pods and their logs", "llama3-8b-pretrain"),
+        ("list pods.metrics.k8s.io", &["CPU and memory use"][..], "\"loss\""),
+        ("get pods/log", &["the log: "], "Running"),
+        ("list pods", &["pods and their logs", "CPU and memory use"], "Running"),
     ] {
         let world = World::new("showcase");
         world.sandbox().forbid(rule);
         let told = world.good(TOOL, json!({"name": "llama3-8b-pretrain"})).await;
         let unseen = &told["not_seen"];
-        assert_eq!(unseen.as_array().map(Vec::len), Some(1), "{rule}: {told}");
-        assert!(unseen[0].as_str().unwrap().starts_with(named), "{rule}: {unseen}");
+        assert_eq!(unseen.as_array().map(Vec::len), Some(named.len()), "{rule}: {told}");
+        for (at, named) in named.iter().enumerate() {
+            assert!(unseen[at].as_str().unwrap().starts_with(named), "{rule}: {unseen}");
+        }
         assert!(told.to_string().contains(rest), "{rule}: {told}");
     }
     let world = World::new("showcase");

@@ -34,6 +34,37 @@ async fn both_generations_list_and_call() {
 }
 
 #[tokio::test]
+async fn a_chart_is_image_content_after_the_text() {
+    for (name, mode) in modes() {
+        let home = tempfile::tempdir().unwrap();
+        let client = stdio_client(home.path(), &["--sandbox"], mode).await;
+        let arguments = json!({"name": "llama3-8b-pretrain", "format": "chart"});
+        let params = rmcp::model::CallToolRequestParams::new("get_training_progress")
+            .with_arguments(arguments.as_object().cloned().unwrap());
+        let result = serde_json::to_value(client.call_tool(params).await.unwrap()).unwrap();
+        let content = result["content"].as_array().unwrap();
+        assert_eq!(
+            (
+                content.len(),
+                &content[0]["type"],
+                &content[1]["type"],
+                &content[1]["mimeType"]
+            ),
+            (2, &json!("text"), &json!("image"), &json!("image/png")),
+            "{name}"
+        );
+        let data = content[1]["data"].as_str().unwrap();
+        assert!(
+            data.starts_with("iVBORw0KGgo") && data.len() < 54_000,
+            "{name}: {} letters",
+            data.len()
+        );
+        assert!(result["structuredContent"]["log"]["metrics"].is_array(), "{name}");
+        client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_tool_is_a_protocol_error_that_names_the_nearest() {
     let home = tempfile::tempdir().unwrap();
     let [(_, mode), _] = modes();

@@ -1,4 +1,4 @@
-//! XGBoost and LightGBM: `[10]	train-rmse:0.5	eval-rmse:0.6`, `[10]	valid_0's l2: 0.3`.
+//! XGBoost and LightGBM: `[10]  train-rmse:0.5  eval-rmse:0.6`, `[10]  valid_0's l2: 0.3`.
 
 use std::sync::LazyLock;
 

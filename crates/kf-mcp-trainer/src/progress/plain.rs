@@ -1,5 +1,5 @@
 //! Lines that programs print themselves: `step=100 loss=0.5 lr=1e-4`, `Epoch [1/10], Step [100/600], Loss: 0.5`,
-//! `Train Epoch: 1 [640/60000 (1%)]	Loss: 2.27`, ` iteration  10/ 1000 | lm loss: 1.0E+01 |`.
+//! `Train Epoch: 1 [640/60000 (1%)]  Loss: 2.27`, ` iteration  10/ 1000 | lm loss: 1.0E+01 |`.
 
 use std::sync::LazyLock;
 
@@ -77,6 +77,9 @@ mod tests {
 
     type Place = (Option<u64>, Option<u64>, Option<(u64, u64)>, Option<f64>, Option<f64>);
 
+    /// A line, where it says that the training stands, and its values.
+    type Case = (&'static str, Place, &'static [(&'static str, f64)]);
+
     fn place(reading: &Reading) -> Place {
         (
             reading.step,
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn lines_of_many_programs_are_read() {
-        let table: [(&str, Place, &[(&str, f64)]); 9] = [
+        let table: [Case; 9] = [
             (
                 "step=100 loss=0.5 lr=1e-4",
                 (Some(100), None, None, None, None),

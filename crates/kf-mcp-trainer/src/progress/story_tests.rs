@@ -1,3 +1,5 @@
+//! Logs of whole trainings, and what is told of them.
+
 use super::*;
 
 fn story(lines: &[&str]) -> Told {

@@ -188,8 +188,7 @@ impl Telling {
             Gpus::NoPrometheus => {
                 if running {
                     self.notes.push(
-                        "GPU use is not shown: start this server with --prometheus-url, the address of a Prometheus that \
-                         scrapes NVIDIA's DCGM exporter"
+                        "GPU use: start this server with --prometheus-url, a Prometheus that scrapes NVIDIA's DCGM exporter"
                             .into(),
                     );
                 }

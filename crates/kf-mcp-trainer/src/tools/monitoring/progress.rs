@@ -249,7 +249,8 @@ fn words(series: &Series) -> String {
     }
     if series.not_finite > 0 {
         let now = if series.not_finite_now { ", also the last" } else { "" };
-        parts.push(format!("NaN or infinite {} times{now}", series.not_finite));
+        let times = if series.not_finite == 1 { "time" } else { "times" };
+        parts.push(format!("NaN or infinite {} {times}{now}", series.not_finite));
     }
     parts.join(" ")
 }
