@@ -23,7 +23,8 @@ pub(crate) fn literals(name: &str) -> Vec<Said> {
         let text = std::fs::read_to_string(&file).unwrap();
         let tokens: TokenStream = text
             .parse()
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            .map_err(|error| format!("{}: {error}", file.display()))
+            .unwrap();
         let mut found = Vec::new();
         collect(tokens, &mut found);
         said.extend(found.into_iter().map(|text| Said {

@@ -59,7 +59,11 @@ fn resource(guide: &Guide) -> Resource {
 
 fn unknown(catalogue: &Catalogue, uri: &str) -> ErrorData {
     let uris: Vec<&str> = catalogue.guides().iter().map(|guide| guide.uri).collect();
-    let near = nearest(uri, uris.iter().copied()).map(|near| format!("; did you mean {near}?"));
+    // All of them begin alike, so only the last part tells which one was meant.
+    let last = uri.rsplit('/').next().unwrap_or_default();
+    let near = nearest(last, catalogue.guides().iter().map(|guide| guide.name));
+    let near = near.and_then(|near| catalogue.guides().iter().find(|guide| guide.name == near));
+    let near = near.map(|guide| format!("; did you mean {}?", guide.uri));
     let uri: String = uri.chars().filter(|c| !c.is_control()).take(URI).collect();
     let there_are = if uris.is_empty() {
         "this server has none".to_owned()

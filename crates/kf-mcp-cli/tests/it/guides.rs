@@ -66,6 +66,9 @@ async fn use_guides(name: &str, client: &Client) {
         };
         assert_eq!(error.code, code, "{name}: {uri}");
         assert!(error.message.contains(WORKFLOW), "{name}: {}", error.message);
+        let near = error.message.split_once("did you mean ").map(|(_, near)| near);
+        let meant = uri.ends_with("workflows").then(|| format!("{WORKFLOW}?"));
+        assert_eq!(near, meant.as_deref(), "{name}: {}", error.message);
         let data = error.data.unwrap();
         assert_eq!(
             (&data["uri"], data["resources"].as_array().unwrap().len()),
