@@ -22,6 +22,7 @@ async fn http_client(served: &Served, mode: ClientLifecycleMode) -> Client {
 }
 
 /// What every client can do with the guides.
+#[allow(clippy::panic, reason = "a test that cannot go on says so by ending")]
 async fn use_guides(name: &str, client: &Client) {
     let declared = client.peer_info().unwrap().capabilities.resources.clone();
     let declared = declared.unwrap_or_else(|| panic!("{name}: resources are not declared"));
