@@ -66,6 +66,19 @@ impl Event {
         self.kind == "Warning"
     }
 
+    /// Whether a controller could not make what belongs to a job.
+    pub(crate) fn refuses_creation(&self) -> bool {
+        self.is_warning()
+            && matches!(
+                self.reason.as_str(),
+                "FailedCreate"
+                    | "TrainJobResourcesCreationFailed"
+                    | "JobCreationFailed"
+                    | "HeadlessServiceCreationFailed"
+                    | "PVCCreationFailed"
+            )
+    }
+
     /// What it is about, as `Pod/bert-node-0-0-abcde`.
     pub(crate) fn object(&self) -> String {
         format!("{}/{}", self.involved_object.kind, self.involved_object.name)

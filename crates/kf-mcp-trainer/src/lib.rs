@@ -8,8 +8,10 @@ use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
 
 mod capacity;
 mod compatibility;
+mod copy;
 mod crd;
 mod devices;
+mod diagnosis;
 mod differences;
 mod events;
 mod finetune;

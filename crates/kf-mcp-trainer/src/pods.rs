@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kf_mcp_core::kube::meta::null_is_empty;
 use kf_mcp_core::kube::{Condition, Meta};
 use kf_mcp_core::{redact, text};
+use kf_mcp_trainjob::Resources;
 use serde::Deserialize;
 
 /// The label that JobSet puts on every pod of a job: the job's name.
@@ -29,9 +30,17 @@ pub(crate) struct Pod {
 pub(crate) struct PodSpec {
     pub(crate) node_name: String,
     #[serde(deserialize_with = "null_is_empty")]
-    pub(crate) containers: Vec<Named>,
+    pub(crate) containers: Vec<PodContainer>,
     #[serde(deserialize_with = "null_is_empty")]
     pub(crate) volumes: Vec<Named>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PodContainer {
+    pub(crate) name: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) resources: Resources,
 }
 
 /// A part of a pod that has a name.
@@ -52,6 +61,8 @@ pub(crate) struct PodStatus {
     pub(crate) conditions: Vec<Condition>,
     #[serde(deserialize_with = "null_is_empty")]
     pub(crate) container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) init_container_statuses: Vec<ContainerStatus>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -90,6 +101,7 @@ pub(crate) struct Running {
 pub(crate) struct Terminated {
     pub(crate) exit_code: i64,
     pub(crate) reason: String,
+    pub(crate) finished_at: Option<Timestamp>,
 }
 
 /// Which run of a container to read when the caller does not say.
@@ -171,6 +183,20 @@ impl Pod {
     /// What is known of a container.
     pub(crate) fn container_status(&self, container: &str) -> Option<&ContainerStatus> {
         self.status.container_statuses.iter().find(|c| c.name == container)
+    }
+
+    /// The containers, those that only prepare first.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &ContainerStatus> {
+        self.status
+            .init_container_statuses
+            .iter()
+            .chain(&self.status.container_statuses)
+    }
+
+    /// What a container asks for.
+    pub(crate) fn resources(&self, container: &str) -> Option<&Resources> {
+        let spec = self.spec.containers.iter().find(|known| known.name == container)?;
+        Some(&spec.resources)
     }
 
     /// Why there is no log yet, none when there can be one.

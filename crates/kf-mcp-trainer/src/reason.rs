@@ -120,10 +120,21 @@ fn of_pods(pods: &[&Pod]) -> Option<Reason> {
     Some(reason)
 }
 
-/// What is wrong with a pod, with its rank: what a user can and must repair comes first.
 fn of_pod(pod: &Pod) -> Option<(u8, Reason)> {
-    let mut found: Vec<(u8, Reason)> = pod.status.container_statuses.iter().filter_map(of_container).collect();
+    each_of_pod(pod).into_iter().min_by_key(|(rank, _)| *rank)
+}
+
+/// All that is wrong with a pod, with its rank: what a user can and must repair comes first.
+pub(crate) fn each_of_pod(pod: &Pod) -> Vec<(u8, Reason)> {
+    let mut found: Vec<(u8, Reason)> = pod.statuses().filter_map(of_container).collect();
     let status = &pod.status;
+    if let Some(condition) = status
+        .conditions
+        .iter()
+        .find(|c| c.kind == "DisruptionTarget" && c.is_true())
+    {
+        found.push((3, Reason::new(disruption(&condition.reason), &condition.message)));
+    }
     if status.message.contains("exceeded quota") {
         found.push((3, Reason::new("QuotaExceeded", &status.message)));
     } else if !status.reason.is_empty() && status.phase == "Failed" {
@@ -135,17 +146,29 @@ fn of_pod(pod: &Pod) -> Option<(u8, Reason)> {
         .find(|c| c.kind == "PodScheduled" && c.status == "False")
     {
         let message = &condition.message;
-        let code = match condition.reason.as_str() {
-            _ if message.contains("exceeded quota") => "QuotaExceeded",
-            _ if message.contains("PersistentVolumeClaim") || message.contains("persistentvolumeclaim") => {
-                "VolumePending"
-            }
-            "" => "Unschedulable",
-            reason => reason,
-        };
+        let code = unscheduled(&condition.reason, message);
         found.push((5, Reason::new(code, message)));
     }
-    found.into_iter().min_by_key(|(rank, _)| *rank)
+    found
+}
+
+/// The word for a pod that was ended for a reason outside it.
+fn disruption(reason: &str) -> &str {
+    match reason {
+        "PreemptionByScheduler" | "PreemptionByKubeScheduler" => "Preempted",
+        "EvictionByEvictionAPI" | "TerminationByKubelet" => "Evicted",
+        "DeletionByTaintManager" | "DeletionByPodGC" => "NodeLost",
+        other => or(other, "Disrupted"),
+    }
+}
+
+/// The word for a pod without a node, from what the scheduler says of it.
+pub(crate) fn unscheduled<'a>(reason: &'a str, message: &str) -> &'a str {
+    match reason {
+        _ if message.contains("exceeded quota") => "QuotaExceeded",
+        _ if message.contains("PersistentVolumeClaim") || message.contains("persistentvolumeclaim") => "VolumePending",
+        reason => or(reason, "Unschedulable"),
+    }
 }
 
 fn of_container(status: &ContainerStatus) -> Option<(u8, Reason)> {

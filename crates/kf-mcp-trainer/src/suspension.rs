@@ -42,7 +42,7 @@ pub(crate) fn runs_on(job: &TrainJob) -> bool {
 
 /// Whether Trainer will most likely be unable to pass the wish on to the JobSet. `runtime` is none when it could not be
 /// read.
-fn is_blocked(job: &TrainJob, runtime: Option<&Runtime>) -> bool {
+pub(crate) fn is_blocked(job: &TrainJob, runtime: Option<&Runtime>) -> bool {
     match runtime {
         Some(runtime) => runtime.claims_block_suspension,
         None => job.has_initializers() || job.spec.runtime_ref.name.starts_with("torchtune-"),

@@ -75,15 +75,7 @@ pub(crate) fn creation_failure(events: Vec<Event>, job: &TrainJob) -> Option<Rea
     let parts: Vec<&str> = job.status.jobs_status.iter().map(|part| part.name.as_str()).collect();
     let begun = job.metadata.creation_timestamp;
     let says_so = |event: &Event| {
-        event.is_warning()
-            && matches!(
-                event.reason.as_str(),
-                "FailedCreate"
-                    | "TrainJobResourcesCreationFailed"
-                    | "JobCreationFailed"
-                    | "HeadlessServiceCreationFailed"
-                    | "PVCCreationFailed"
-            )
+        event.refuses_creation()
             && is_of_job(&event.involved_object, &job.metadata.name, &parts)
             // Not of an earlier job of the same name.
             && event.time() >= begun

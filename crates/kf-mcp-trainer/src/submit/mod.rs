@@ -24,7 +24,7 @@ pub(crate) use check::{of_arguments, of_runtime, runs_programs};
 pub(crate) use env::is_clear_secret;
 pub(crate) use options::{JobOptions, ProgramOptions};
 pub(crate) use problems::Problems;
-pub(crate) use queue::fate;
+pub(crate) use queue::{fate, waits_in};
 pub(crate) use unknown::{is_foreign, told_of, too_old, unserved};
 pub(crate) use warn::warnings;
 

@@ -5,6 +5,7 @@
 //! its pods, in no release: without a queue a priority class would have no effect, and is refused.
 
 use kf_mcp_core::names::is_subdomain;
+use serde_json::Value;
 
 use super::{JobOptions, Problems};
 
@@ -19,11 +20,6 @@ impl JobOptions {
     /// The queue, from its argument or its label.
     pub(crate) fn queue(&self) -> Option<&str> {
         self.queue.as_deref().or_else(|| self.label(QUEUE))
-    }
-
-    /// The queue that alone decides when the job starts: none where the caller suspends the job.
-    pub(crate) fn waits_in(&self) -> Option<&str> {
-        self.queue().filter(|_| !self.suspend)
     }
 
     /// The labels that the options stand for.
@@ -66,6 +62,12 @@ pub(super) fn check(job: &JobOptions, problems: &mut Problems) {
     }
 }
 
+/// The queue that alone decides when a job starts: none where the caller suspends the job.
+pub(crate) fn waits_in(body: &Value) -> Option<String> {
+    let queue = body["metadata"]["labels"][QUEUE].as_str();
+    queue.filter(|_| body["spec"]["suspend"] != true).map(str::to_owned)
+}
+
 /// What becomes of a job in a queue, from what the API server made of it: whether it is suspended.
 pub(crate) fn fate(queue: &str, suspended: bool) -> String {
     if suspended {
@@ -81,6 +83,8 @@ pub(crate) fn fate(queue: &str, suspended: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn job(change: impl FnOnce(&mut JobOptions)) -> JobOptions {
@@ -142,12 +146,9 @@ mod tests {
     fn what_becomes_of_the_job_is_what_the_server_made_of_it() {
         assert!(fate("a", true).contains("starts when Kueue"));
         assert!(fate("a", false).contains("starts at once"));
-        let queued = job(|job| job.queue = Some("a".into()));
-        assert_eq!(queued.waits_in(), Some("a"));
-        let paused = JobOptions {
-            suspend: true,
-            ..queued
-        };
-        assert_eq!((paused.queue(), paused.waits_in()), (Some("a"), None));
+        let labels = json!({"labels": {QUEUE: "a"}});
+        let waits = |suspend: bool| waits_in(&json!({"metadata": labels, "spec": {"suspend": suspend}}));
+        assert_eq!((waits(false).as_deref(), waits(true)), (Some("a"), None));
+        assert_eq!(waits_in(&json!({"metadata": {}, "spec": {}})), None);
     }
 }

@@ -1,22 +1,16 @@
 //! `get_training_events`: what Kubernetes reported about a training job and everything that was made for it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use kf_mcp_core::kube::resources::EVENTS;
-use kf_mcp_core::kube::{ListQuery, Page};
 use kf_mcp_core::paging::Limit;
 use kf_mcp_core::{Access, Cx, Namespace, Next, Phase, Render, Text, Tool, ToolError, ToolSpec, text};
 use kf_mcp_trainjob::JobName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::happenings::{Search, Wanted};
 use super::why::{self, Job};
-use crate::events::{Event, is_of_job, newest_first};
+use crate::events::{Event, newest_first};
 use crate::pods::outside;
-
-/// Events of one page; two are read at most, because a busy namespace has tens of thousands.
-const PAGE: u32 = 500;
 
 /// Read the Kubernetes events of a training job and of its pods, jobs and volumes, newest first: scheduling, image pulls,
 /// crashes, quota and controller errors. The cluster keeps events for about an hour.
@@ -105,16 +99,25 @@ impl Tool for GetTrainingEvents {
 
     async fn run(self, cx: &Cx) -> Result<Events, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
+        let wanted = Wanted {
+            name: &self.name,
+            warnings_only: self.warnings_only,
+        };
         let Search {
             mut found,
             first,
-            not_seen,
-        } = self.collect(cx, &namespace).await?;
+            mut not_seen,
+        } = wanted.collect(cx, &namespace).await?;
+        if !self.warnings_only {
+            for what in &mut not_seen {
+                what.push_str("; warnings_only=true reaches further");
+            }
+        }
         let mut why = None;
         if found.is_empty() {
             // The job is read to say why; it also tells what its parts are called, if they have names of their own.
             let job = why::job(cx, &namespace, &self.name).await?;
-            found = self.own(&first, &job.as_ref().map(Job::parts).unwrap_or_default());
+            found = wanted.own(&first, &job.as_ref().map(Job::parts).unwrap_or_default());
             why = found.is_empty().then(|| self.why_none(job.as_ref(), cx.now()));
         }
         let events = newest_first(found.into_values().collect());
@@ -149,88 +152,7 @@ fn row(event: &Event, count: u64) -> Row {
     }
 }
 
-/// What was found without reading the job.
-struct Search {
-    /// The job's events, by their names: pages of different queries may hold the same.
-    found: BTreeMap<String, Event>,
-    /// The first page of the namespace's events.
-    first: Page,
-    not_seen: Vec<String>,
-}
-
 impl GetTrainingEvents {
-    /// The job's events. A selector cannot match the beginning of a name, so they are picked from the namespace's; when
-    /// those do not end with the first page, the events of the job and JobSet themselves are asked for by name, because
-    /// controllers report errors there.
-    ///
-    /// Parts that are not called as Trainer calls them are found only when nothing else is, because then the job is read.
-    /// To know them always would cost every call one request more.
-    async fn collect(&self, cx: &Cx, namespace: &str) -> Result<Search, ToolError> {
-        let first = self.page(cx, namespace, None, None).await?;
-        let mut found = self.own(&first, &[]);
-        let Some(cursor) = first.next.clone() else {
-            return Ok(Search {
-                found,
-                first,
-                not_seen: Vec::new(),
-            });
-        };
-        let named = self
-            .page(cx, namespace, Some(format!("involvedObject.name={}", self.name)), None)
-            .await?;
-        found.extend(self.own(&named, &[]));
-        // Without any, the third request is for the job: if it does not exist, nothing else matters.
-        let mut more = true;
-        if !found.is_empty()
-            // A list that changed too much to go on takes nothing from what was read.
-            && let Ok(second) = self.page(cx, namespace, None, Some(cursor)).await
-        {
-            found.extend(self.own(&second, &[]));
-            more = second.next.is_some();
-        }
-        let mut not_seen = Vec::new();
-        if more {
-            let try_ = if self.warnings_only {
-                ""
-            } else {
-                "; warnings_only=true reaches further"
-            };
-            not_seen.push(format!("the namespace has more events than were searched{try_}"));
-        }
-        Ok(Search { found, first, not_seen })
-    }
-
-    async fn page(
-        &self,
-        cx: &Cx,
-        namespace: &str,
-        fields: Option<String>,
-        cursor: Option<String>,
-    ) -> Result<Page, ToolError> {
-        let warnings = self.warnings_only.then(|| "type=Warning".to_owned());
-        let fields: Vec<String> = fields.into_iter().chain(warnings).collect();
-        let query = ListQuery {
-            fields: (!fields.is_empty()).then(|| fields.join(",")),
-            limit: Some(PAGE),
-            cursor,
-            ..ListQuery::default()
-        };
-        Ok(cx.kube().list(&EVENTS, Some(namespace), &query).await?)
-    }
-
-    /// The job's events of a page, with those of its parts.
-    fn own(&self, page: &Page, parts: &[&str]) -> BTreeMap<String, Event> {
-        let (events, _) = page.decode::<Event>();
-        let wanted = |event: &Event| {
-            is_of_job(&event.involved_object, &self.name, parts) && (event.is_warning() || !self.warnings_only)
-        };
-        events
-            .into_iter()
-            .filter(wanted)
-            .map(|event| (event.metadata.name.clone(), event))
-            .collect()
-    }
-
     /// Why there are no events.
     fn why_none(&self, job: Option<&Job>, now: Timestamp) -> String {
         let created = job.and_then(|job| job.metadata.creation_timestamp);

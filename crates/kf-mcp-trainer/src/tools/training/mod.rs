@@ -1,7 +1,7 @@
 //! Tools of the training phase.
 
 mod fine_tune;
-mod plan;
+pub(super) mod plan;
 mod run_container_training;
 mod run_custom_training;
 mod trial;

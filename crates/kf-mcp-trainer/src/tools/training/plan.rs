@@ -38,18 +38,18 @@ impl Serialize for Manifest {
 
 /// What a job costs, in one line.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Summary {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) image: String,
-    pub(super) num_nodes: u32,
+pub(in crate::tools) struct Summary {
+    pub(in crate::tools) name: String,
+    pub(in crate::tools) namespace: String,
+    pub(in crate::tools) image: String,
+    pub(in crate::tools) num_nodes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) devices: Option<kf_mcp_trainjob::Devices>,
+    pub(in crate::tools) devices: Option<kf_mcp_trainjob::Devices>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) command: Vec<String>,
+    pub(in crate::tools) command: Vec<String>,
     /// What the tool tells of the job besides.
     #[serde(flatten)]
-    pub(super) told: BTreeMap<&'static str, String>,
+    pub(in crate::tools) told: BTreeMap<&'static str, String>,
 }
 
 /// A training job that would be created.
@@ -76,7 +76,7 @@ pub struct Submit {
 
 /// The runtime as it is now: a plan made on another one is stale.
 #[derive(Debug, Serialize)]
-pub(super) struct Pinned {
+pub(in crate::tools) struct Pinned {
     name: String,
     scope: RuntimeScope,
     uid: String,
@@ -84,7 +84,7 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
-    pub(super) fn of(runtime: &Runtime) -> Self {
+    pub(in crate::tools) fn of(runtime: &Runtime) -> Self {
         Self {
             name: runtime.name.clone(),
             scope: runtime.scope,
@@ -128,6 +128,17 @@ impl Render for Submitted {
 
 impl Render for Submit {
     fn render(&self, text: &mut Text) {
+        self.summarise(text);
+        text.line(text::bounded(
+            &manifest::yaml(&manifest::shown(self.manifest.0.clone())),
+            MOST,
+        ));
+    }
+}
+
+impl Submit {
+    /// What is to be decided on: all but the manifest.
+    pub(in crate::tools) fn summarise(&self, text: &mut Text) {
         let Summary {
             name,
             namespace,
@@ -162,15 +173,11 @@ impl Render for Submit {
         for warning in self.warnings.iter().chain(&self.server_warnings) {
             text.fact("warning", warning);
         }
-        text.line(text::bounded(
-            &manifest::yaml(&manifest::shown(self.manifest.0.clone())),
-            MOST,
-        ));
     }
 }
 
 /// The runtime of a job by its name, or an error that names those there are.
-pub(super) async fn runtime(cx: &Cx, namespace: &str, name: &str) -> Result<Found, ToolError> {
+pub(in crate::tools) async fn runtime(cx: &Cx, namespace: &str, name: &str) -> Result<Found, ToolError> {
     match runtimes::find(cx, namespace, name).await? {
         Some(found) => Ok(found),
         None => Err(runtimes::missing(cx, namespace, name, "runtime").await),
@@ -228,9 +235,7 @@ impl Draft<'_> {
         let plan = |dialect: Dialect| {
             let mut warnings = warnings.clone();
             warnings.extend(submit::told_of(dialect));
-            let mut plan = Submit::new(summary.clone(), Pinned::of(&runtime), job.body_in(dialect), warnings);
-            plan.queue = wishes.job.waits_in().map(str::to_owned);
-            plan
+            Submit::new(summary.clone(), Pinned::of(&runtime), job.body_in(dialect), warnings)
         };
         trial::tried(cx, least, plan).await
     }
@@ -238,7 +243,7 @@ impl Draft<'_> {
 
 impl Submit {
     /// A plan for a body.
-    pub(super) fn new(mut summary: Summary, runtime: Pinned, body: Value, warnings: Vec<String>) -> Self {
+    pub(in crate::tools) fn new(mut summary: Summary, runtime: Pinned, body: Value, warnings: Vec<String>) -> Self {
         // The summary repeats what the manifest shows, with the same care.
         if let Value::Array(words) = manifest::shown(json!(summary.command)) {
             summary.command = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
@@ -251,12 +256,12 @@ impl Submit {
         Self {
             summary,
             runtime,
+            queue: submit::waits_in(&body),
             manifest: Manifest(body),
             hidden,
             warnings,
             server_warnings: Vec::new(),
             existing: None,
-            queue: None,
         }
     }
 
@@ -265,8 +270,13 @@ impl Submit {
         self.queue.as_ref().map(|queue| submit::fate(queue, suspended))
     }
 
+    /// Lets the server try it as it is.
+    pub(in crate::tools) async fn tried(self, cx: &Cx) -> Result<Self, ToolError> {
+        trial::once(cx, self).await
+    }
+
     /// Creates the job, unless this plan has done so before.
-    pub(super) async fn carried_out(self, cx: &Cx) -> Result<Submitted, ToolError> {
+    pub(in crate::tools) async fn carried_out(self, cx: &Cx) -> Result<Submitted, ToolError> {
         if let Some(existing) = self.existing {
             return Ok(existing);
         }

@@ -5,7 +5,7 @@ use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Cx, ErrorCode, ToolError};
 use kf_mcp_trainjob::Dialect;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::plan::Submit;
 use crate::pods::outside;
@@ -33,11 +33,13 @@ pub(super) async fn tried(
 ) -> Result<Submit, ToolError> {
     for dialect in Dialect::ALL {
         let mut plan = plan(dialect);
-        match dry_run(cx, &plan, dialect).await {
-            Ok(Created { object, warnings }) => {
-                plan.server_warnings = warnings.iter().map(|warning| outside(warning)).collect();
-                plan.server_warnings.extend(plan.fate(object.spec.suspend));
-            }
+        let mut body = plan.manifest.0.clone();
+        if body["spec"][dialect.field()].is_null() {
+            // Says nothing, and shows whether the server knows the field.
+            body["spec"][dialect.field()] = json!([]);
+        }
+        match dry_run(cx, &plan, &body).await {
+            Ok(created) => heard(&mut plan, &created),
             Err(error) if error.is_already_exists() => plan.existing = Some(plan.existing(cx, error).await?),
             Err(error) if submit::is_foreign(dialect, error.message()) => continue,
             Err(error) => {
@@ -64,12 +66,23 @@ pub(super) async fn tried(
     Err(ToolError::new(ErrorCode::Unsupported, plan(Dialect::default()).asked(), why).tool("check_compatibility"))
 }
 
-async fn dry_run(cx: &Cx, plan: &Submit, dialect: Dialect) -> Result<Created<Tried>, KubeError> {
-    let mut body = plan.manifest.0.clone();
-    if body["spec"][dialect.field()].is_null() {
-        // Says nothing, and shows whether the server knows the field.
-        body["spec"][dialect.field()] = json!([]);
+/// Lets the server try a plan whose dialect is settled, because it is made from a job that the server has.
+pub(super) async fn once(cx: &Cx, mut plan: Submit) -> Result<Submit, ToolError> {
+    match dry_run(cx, &plan, &plan.manifest.0).await {
+        Ok(created) => heard(&mut plan, &created),
+        Err(error) if error.is_already_exists() => plan.existing = Some(plan.existing(cx, error).await?),
+        Err(error) => return Err(plan.refused(error)),
     }
+    Ok(plan)
+}
+
+/// What the server said of a good trial.
+fn heard(plan: &mut Submit, Created { object, warnings }: &Created<Tried>) {
+    plan.server_warnings = warnings.iter().map(|warning| outside(warning)).collect();
+    plan.server_warnings.extend(plan.fate(object.spec.suspend));
+}
+
+async fn dry_run(cx: &Cx, plan: &Submit, body: &Value) -> Result<Created<Tried>, KubeError> {
     let namespace = Some(plan.summary.namespace.as_str());
-    cx.kube().create(&TRAIN_JOBS, namespace, &body, true).await
+    cx.kube().create(&TRAIN_JOBS, namespace, body, true).await
 }
