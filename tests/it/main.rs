@@ -6,6 +6,7 @@ mod access;
 mod advice;
 mod catalogue;
 mod custom;
+mod diagnosis;
 mod faults;
 mod fine_tuning;
 mod guidance;

@@ -185,7 +185,7 @@ fn set_resources(resources: &mut Value, changed: &BTreeMap<String, String>) {
 }
 
 /// What the name of the copy begins with: the name of the job, without the end that this server made for a job of its own.
-pub(crate) fn called<'a>(name: &'a str, ours: bool) -> &'a str {
+pub(crate) fn called(name: &str, ours: bool) -> &str {
     // The letters of a seed: no vowels, so that a word is not taken for one.
     let is_seed = |end: &str| end.len() == 5 && end.bytes().all(|c| b"bcdfghjklmnpqrstvwxz2456789".contains(&c));
     match name.rsplit_once('-') {

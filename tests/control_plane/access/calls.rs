@@ -84,6 +84,30 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
                 (named("tuned2", "nope", false), Code("not_found")),
             ]
         }
+        "clone_training_job" => {
+            let copy = |name: &str, new: &str| json!({"name": name, "new_name": new, "num_nodes": 2});
+            let with = |key: &str, value: Value| {
+                let mut arguments = copy("walk", "walk2");
+                arguments[key] = value;
+                arguments
+            };
+            vec![
+                (copy("walk", "walk2"), Good),
+                (with("confirmed", json!(true)), Good),
+                // the same name again: the existing job is read to tell whose it is
+                (with("confirmed", json!(true)), Code("already_exists")),
+                // a runtime of the namespace, and one that is nowhere
+                (copy("housed", "housed2"), Good),
+                (with("runtime", json!("nope")), Code("not_found")),
+                (gone, Code("not_found")),
+            ]
+        }
+        // the log of a container that failed is read
+        "diagnose_training_job" => vec![
+            (json!({"name": "walk"}), Good),
+            (json!({"name": "broken"}), Good),
+            (gone, Code("not_found")),
+        ],
         "update_training_job" => {
             let told = |name: &str, action: &str| json!({"name": name, "action": action});
             let confirmed = |name: &str, action: &str| json!({"name": name, "action": action, "confirmed": true});

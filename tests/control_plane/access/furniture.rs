@@ -23,7 +23,15 @@ pub(super) async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> St
     };
     world.good("run_container_training", submit("walk", 0)).await;
     world.good("run_container_training", submit("spare", 0)).await;
-    if spec.name == "update_training_job" {
+    if spec.name == "diagnose_training_job" {
+        let mut broken = submit("broken", 0);
+        broken["env"] = json!({"SIM_RUN": "500ms", "SIM_EXIT": "1", "SIM_BACKOFF": "10m", "SIM_LOG": "no luck"});
+        world.good("run_container_training", broken).await;
+        world
+            .job("broken", "the crash loop", |told| told["reason"] == "CrashLoop")
+            .await;
+    }
+    if matches!(spec.name, "update_training_job" | "clone_training_job") {
         let path = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed";
         let mut runtime = stage.api.get(path).await.unwrap();
         runtime["kind"] = json!("TrainingRuntime");

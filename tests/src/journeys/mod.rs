@@ -2,6 +2,7 @@
 //! control plane: what it needs to know of the cluster it asks [`World`](crate::World).
 
 mod custom;
+mod diagnosis;
 mod failures;
 mod fine_tune;
 mod limits;
@@ -12,6 +13,7 @@ mod platform;
 mod progress;
 
 pub use custom::*;
+pub use diagnosis::*;
 pub use failures::*;
 pub use fine_tune::*;
 pub use limits::*;
@@ -64,6 +66,16 @@ macro_rules! journeys {
             a_job_for_a_queue_tells_whether_anybody_serves_the_queue: 0,
             a_job_that_is_created_suspended_is_answered_as_such: 0,
             a_trainings_progress_is_read_from_its_log_and_from_its_report: 0,
+            an_out_of_memory_is_diagnosed_and_fixed_by_a_copy: 0,
+            a_job_of_another_client_is_copied_once: 0,
+            a_shortage_of_devices_is_explained: 0,
+            a_quota_is_the_cause_of_missing_pods: 0,
+            the_log_of_what_failed_first_tells_the_cause: 0,
+            a_back_off_limit_is_told_with_its_cause_and_without_it: 0,
+            what_pods_wait_for_is_named: 0,
+            what_a_webhook_refuses_later_is_found_and_fixed: 0,
+            a_job_that_cannot_be_resumed_is_run_by_a_copy: 2,
+            a_preempted_pod_is_told_from_one_that_failed: 0,
         }
     };
 }

@@ -32,6 +32,13 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     let mut rooms = rooms(store);
     let mut actions = Vec::new();
     for pod in waiting {
+        if let Some(claim) = absent_claim(store, pod) {
+            // Looked for before any node is, and said without what preemption could do.
+            let (nodes, what) = (rooms.len(), format!("persistentvolumeclaim \"{claim}\" not found"));
+            let message = format!("0/{nodes} nodes are available: {what}. not found");
+            refuse(pod, &message, now, &mut actions);
+            continue;
+        }
         let wanted = requests(pod);
         let refusals: Vec<Option<Refusal>> = rooms.iter().map(|room| room.refuse(pod, &wanted)).collect();
         let best = (0..rooms.len())
@@ -43,12 +50,10 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
                 bind(pod, room.name, now, &mut actions);
                 room.take(&wanted);
             }
-            None => refuse(
-                pod,
-                &refusals.into_iter().flatten().collect::<Vec<_>>(),
-                now,
-                &mut actions,
-            ),
+            None => {
+                let message = explain(&refusals.into_iter().flatten().collect::<Vec<_>>());
+                refuse(pod, &message, now, &mut actions);
+            }
         }
     }
     actions
@@ -228,16 +233,23 @@ fn bind(pod: &Value, node: &str, now: Timestamp, actions: &mut Vec<Action>) {
     actions.push(new_event(pod, note, "Binding", now));
 }
 
-fn refuse(pod: &Value, refusals: &[Refusal], now: Timestamp, actions: &mut Vec<Action>) {
-    let message = explain(refusals);
-    let known =
-        condition(pod, "PodScheduled").is_some_and(|c| c["status"] == "False" && c["message"] == message.as_str());
+/// The first claim that a pod mounts and that is not there.
+fn absent_claim<'a>(store: &Store, pod: &'a Value) -> Option<&'a str> {
+    let claims =
+        items(&pod["spec"]["volumes"]).filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
+    claims
+        .into_iter()
+        .find(|claim| store.get(kind("PersistentVolumeClaim"), &ns(pod), claim).is_none())
+}
+
+fn refuse(pod: &Value, message: &str, now: Timestamp, actions: &mut Vec<Action>) {
+    let known = condition(pod, "PodScheduled").is_some_and(|c| c["status"] == "False" && c["message"] == message);
     if known {
         return;
     }
     let mut marked = pod.clone();
     marked["status"]["phase"] = json!("Pending");
-    set_condition(&mut marked, "PodScheduled", "False", "Unschedulable", &message, now);
+    set_condition(&mut marked, "PodScheduled", "False", "Unschedulable", message, now);
     let generation = pod["metadata"]["generation"].clone();
     for condition in marked["status"]["conditions"].as_array_mut().into_iter().flatten() {
         if condition["type"] == "PodScheduled" && !generation.is_null() {
@@ -249,7 +261,7 @@ fn refuse(pod: &Value, refusals: &[Refusal], now: Timestamp, actions: &mut Vec<A
         reporter: "default-scheduler",
         level: "Warning",
         reason: "FailedScheduling",
-        message: &message,
+        message,
     };
     actions.push(new_event(pod, note, "Scheduling", now));
 }

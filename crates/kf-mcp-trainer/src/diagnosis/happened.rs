@@ -159,7 +159,7 @@ fn puts_right(later: &Event, event: &Event) -> bool {
 }
 
 /// The newest event that keeps a paused or resumed job from changing: Trainer cannot apply the JobSet of its runtime.
-pub(super) fn trap<'a>(happened: &'a Happened) -> Option<&'a (Event, u64)> {
+pub(super) fn trap(happened: &Happened) -> Option<&(Event, u64)> {
     happened.iter().find(|(event, _)| {
         event.reason == "TrainJobResourcesCreationFailed" && outside(&event.message).contains("volumeClaimPolicies")
     })

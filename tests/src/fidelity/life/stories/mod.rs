@@ -44,6 +44,9 @@ pub const CASES: &[Case] = &[
     case("a node selector that nothing matches", ALL, |s| {
         Box::pin(room::nowhere(s))
     }),
+    case("a claim that is not there", ALL, |s| {
+        Box::pin(room::without_its_claim(s))
+    }),
     case("quota of pods", 0, |s| Box::pin(room::quota_of_pods(s))),
     case("quota of GPUs", 1, |s| Box::pin(room::quota_of_gpus(s))),
     case("quota of jobs", 0, |s| Box::pin(room::quota_of_jobs(s))),

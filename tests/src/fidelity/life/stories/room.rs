@@ -68,6 +68,18 @@ pub(super) async fn nowhere(stage: &mut Stage) {
     stage.look("waiting").await;
 }
 
+/// A claim that nobody has made.
+pub(super) async fn without_its_claim(stage: &mut Stage) {
+    let pod = json!({"spec": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}});
+    let template = json!({"spec": {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": pod}}}]}});
+    let mut job = spec("torch-distributed", json!({"numNodes": 1}));
+    job["runtimePatches"] =
+        json!([{"manager": "test.example.com/life", "trainingRuntimeSpec": {"template": template}}]);
+    stage.train("demo", job).await;
+    stage.event("FailedScheduling").await;
+    stage.look("waiting").await;
+}
+
 async fn quota(stage: &Stage, hard: Value) {
     let quota =
         json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "limits"}, "spec": {"hard": hard}});
