@@ -271,7 +271,7 @@ async fn requests_per_call() {
         ("wait_for_training", json!({"name": "bert-00008", "timeout_seconds": 1})),
         ("clone_training_job", json!({"name": "probe"})),
         ("diagnose_training_job", json!({"name": "probe"})),
-        ("diagnose_training_job", json!({"name": "bert-00009"})),
+        ("diagnose_training_job", json!({"name": "bert-00008"})),
         ("delete_training_job", json!({"name": "probe"})),
         ("delete_training_job", json!({"name": "probe", "confirmed": true})),
         ("inspect_crd", json!({})),

@@ -33,6 +33,18 @@ pub(super) fn fix(finding: &Finding, setting: &Setting<'_>) -> Option<Fix> {
             .map(|evidence| evidence.said.as_str())
             .unwrap_or_default()
     };
+    if finding.passed {
+        let again = matches!(finding.code.as_str(), "OOMKilled" | "CrashLoop" | "ExitCode");
+        let step = setting
+            .first
+            .map(|end| end.step.as_str())
+            .filter(|step| again && !step.is_empty())?;
+        return Some(Fix::say("read more of that run's log").to(
+            "get_training_logs",
+            setting,
+            json!({"step": step, "previous": true, "tail_lines": 500}),
+        ));
+    }
     let fix = match finding.code.as_str() {
         "WaitsInQueue" => Fix::say("wait until Kueue admits it: other jobs of the queue end, or its quota grows").to("wait_for_training", setting, json!({})),
         "StillRunning" => {
@@ -77,7 +89,7 @@ pub(super) fn fix(finding: &Finding, setting: &Setting<'_>) -> Option<Fix> {
         }
         "NoPods" => Fix::say("see what its controllers report").to("get_training_events", setting, json!({})),
         "DeadlineExceeded" => return None,
-        _ if setting.known || finding.passed => return None,
+        _ if setting.known => return None,
         "CrashLoop" | "BackoffLimitExceeded" | "FailedJobs" | "ReachedMaxRestarts" => Fix::say(
             "its pods and logs are gone. Submit a copy and read its log while it fails: get_training_logs with previous=true",
         )

@@ -201,6 +201,8 @@ fn traces(lines: &[String]) -> Vec<Trace> {
     let mut traces = Vec::new();
     for line in lines {
         let (who, rest) = prefix(line);
+        let mut begun = open.iter().filter(|(_, of)| of.begun && !of.frames.is_empty());
+        let lone = begun.next().map(|(who, _)| *who).filter(|_| begun.next().is_none());
         let of = open.entry(who).or_default();
         if rest.trim_start().starts_with("Traceback (most recent call last)") {
             *of = Open {
@@ -214,6 +216,11 @@ fn traces(lines: &[String]) -> Vec<Trace> {
         } else {
             // The first line that is not indented is the exception. Without frames it must look like one.
             let named = is(&EXCEPTION, rest);
+            // A launcher may leave out the mark before the last line.
+            let of = match lone {
+                Some(other) if named && who.is_empty() && !of.begun => open.entry(other).or_default(),
+                _ => open.entry(who).or_default(),
+            };
             if named || of.begun && !of.frames.is_empty() {
                 let frames = std::mem::take(&mut of.frames);
                 let users = frames.iter().rev().find(|frame| frame.is_users()).cloned();

@@ -66,6 +66,12 @@ fn processes_that_print_at_once_are_told_apart() {
 }
 
 #[test]
+fn the_last_line_may_lack_the_mark_of_its_process() {
+    let log = "[rank2]: Traceback (most recent call last):\n[rank2]:   File \"/w/a.py\", line 1, in f\nValueError: one";
+    assert_eq!(told(log)[0].2, [r#"File "/w/a.py", line 1, in f"#, "ValueError: one"]);
+}
+
+#[test]
 fn what_libraries_say_is_known() {
     for (log, want) in [
         (

@@ -136,7 +136,7 @@ impl Change for CloneTrainingJob {
             from: self.name.to_string(),
             changes,
             left_out: copy.left_out,
-            at_the_moment: (!status.is_final()).then(holds),
+            at_the_moment: (!status.is_final() && status != JobState::Suspended).then(holds),
         })
     }
 

@@ -214,7 +214,7 @@ fn checked(
     happened: &[(Event, u64)],
     lines: usize,
 ) -> Vec<String> {
-    let mut checked = vec![format!("{} conditions", job.status.conditions.len())];
+    let mut checked = vec![format!("conditions: {}", job.status.conditions.len())];
     if let Some(pods) = pods {
         let told = if training > 0 {
             format!(
@@ -222,14 +222,14 @@ fn checked(
                 pods.len()
             )
         } else {
-            format!("{} pods", pods.len())
+            format!("pods: {}", pods.len())
         };
         checked.push(told);
     }
     let warnings = happened.iter().filter(|(event, _)| event.is_warning()).count();
-    checked.push(format!("{} events ({warnings} warnings)", happened.len()));
+    checked.push(format!("events: {} (warnings: {warnings})", happened.len()));
     if lines > 0 {
-        checked.push(format!("{lines} log lines"));
+        checked.push(format!("log lines: {lines}"));
     }
     checked
 }

@@ -321,7 +321,7 @@ impl Submit {
         if !same {
             let answered = format!("a training job of that name exists and is {}", status.as_str());
             return Err(ToolError::new(ErrorCode::AlreadyExists, self.asked(), answered)
-                .fix("choose another name, or leave `name` out and one is made")
+                .fix("choose another name, or give none and one is made")
                 .tool("get_training_job"));
         }
         Ok(Submitted {
