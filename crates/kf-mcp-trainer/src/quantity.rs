@@ -19,6 +19,22 @@ impl Quantity {
         i64::try_from(self.0.div_euclid(ONE)).unwrap_or(i64::MAX)
     }
 
+    /// So many whole ones.
+    pub(crate) fn of(count: u32) -> Self {
+        Self(i128::from(count) * ONE)
+    }
+
+    /// So many times as much.
+    pub(crate) fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(i128::from(count)))
+    }
+
+    /// How often another quantity, which is more than none, goes into it.
+    pub(crate) fn holds(self, other: Self) -> u32 {
+        let times = self.0.max(0).checked_div(other.0).unwrap_or_default();
+        u32::try_from(times).unwrap_or(u32::MAX)
+    }
+
     /// The quantity, but not less than none.
     pub(crate) fn or_none(self) -> Self {
         self.max(Self(0))

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::answer::Whole;
 use super::error::{Cause, KubeError};
 use super::gate::{Asked, Gate};
+use super::groups::Groups;
 use super::page::{List, ListQuery, Page};
 use super::resource::Resource;
 use crate::caller::Identity;
@@ -182,8 +183,18 @@ impl Kube {
 
     /// Asks the server what it is: `/version`. Needs no declared access, every authenticated caller may.
     pub async fn version(&self) -> Result<serde_json::Value, KubeError> {
-        let asked = Asked::about("read", "the version of the API server");
-        let request = Request::get("/version").body(Vec::new());
+        self.about("the version of the API server", "/version").await
+    }
+
+    /// Asks which API groups there are: `/apis`. Needs no declared access, every authenticated caller may.
+    pub async fn groups(&self) -> Result<Groups, KubeError> {
+        self.about("the API groups that are served", "/apis").await
+    }
+
+    /// Reads what is no object.
+    async fn about<T: DeserializeOwned>(&self, what: &str, path: &'static str) -> Result<T, KubeError> {
+        let asked = Asked::about("read", what);
+        let request = Request::get(path).body(Vec::new());
         let request = request.map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
         let answer = self.succeed(&asked, request).await?;
         self.decode(&asked, &answer.body)

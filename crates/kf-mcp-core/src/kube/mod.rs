@@ -5,6 +5,7 @@ pub mod client;
 pub mod connect;
 pub mod error;
 pub mod gate;
+pub mod groups;
 mod identity;
 pub mod log;
 pub mod meta;
@@ -15,6 +16,7 @@ pub mod watch;
 pub use client::{Created, DeleteOptions, Kube};
 pub use connect::{Cluster, ClusterOptions, Connected};
 pub use error::KubeError;
+pub use groups::Groups;
 pub use log::LogQuery;
 pub use meta::{Condition, Meta};
 pub use page::{ListQuery, Page};
@@ -38,6 +40,12 @@ pub mod resources {
     pub const SERVICES: Resource = Resource::new("", "v1", "services");
     /// Resource quotas.
     pub const QUOTAS: Resource = Resource::new("", "v1", "resourcequotas");
+    /// Secrets.
+    pub const SECRETS: Resource = Resource::new("", "v1", "secrets");
+    /// Volume claims.
+    pub const CLAIMS: Resource = Resource::new("", "v1", "persistentvolumeclaims");
+    /// Storage classes.
+    pub const STORAGE_CLASSES: Resource = Resource::new("storage.k8s.io", "v1", "storageclasses").cluster();
     /// Custom resource definitions.
     pub const CRDS: Resource = Resource::new("apiextensions.k8s.io", "v1", "customresourcedefinitions").cluster();
     /// What pods use of CPU and memory, as metrics-server tells it.

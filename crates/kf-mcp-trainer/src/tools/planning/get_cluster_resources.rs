@@ -6,21 +6,24 @@ use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, T
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::readings::{Quota, count, quotas};
+use super::readings::count;
 use crate::capacity::{Accelerator, Capacity, Total};
 use crate::platform::Platform;
 use crate::quantity::Quantity;
+use crate::queues::{self, Queue};
+use crate::quota::{Quota, Quotas};
 use crate::refusal::said;
+use crate::slices;
 
 /// How many nodes that take no pods are named.
 const CLOSED: usize = 20;
 
-/// Count the cluster's accelerators (GPU, MIG, TPU, NPU) by product, with what is free in all and on one node, CPU and
-/// memory, taints that pods must tolerate, and the quotas of a namespace. Use before choosing resources for a job.
+/// Count the cluster's accelerators (GPU, MIG, TPU, NPU) by product, with what is free in all and on one node, CPU, memory
+/// and taints, and what quotas and queues leave a namespace. Use before choosing resources for a job.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetClusterResources {
-    /// Namespace whose quotas count.
+    /// Whose quotas and queues.
     namespace: Option<Namespace>,
 }
 
@@ -44,6 +47,12 @@ pub struct Resources {
     /// Absent when they could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     quotas: Option<Vec<Quota>>,
+    /// Kueue's of the namespace, Volcano's of the cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queues: Vec<Queue>,
+    /// Devices that are claimed and not counted as resources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dynamic: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<Platform>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -130,17 +139,10 @@ impl Render for Resources {
             text.fact("quotas", format!("none in namespace {}", self.namespace));
         }
         for quota in self.quotas.iter().flatten() {
-            let Quota {
-                name,
-                resource,
-                used,
-                hard,
-            } = quota;
-            text.fact(
-                "quota",
-                format!("{}/{name} {resource}: {used} of {hard} used", self.namespace),
-            );
+            text.fact("quota", format!("{}/{}", self.namespace, quota.words()));
         }
+        text.facts("queue", self.queues.iter().map(Queue::words));
+        text.facts("dynamic", &self.dynamic);
         if let Some(platform) = &self.platform {
             platform.render(text);
         }
@@ -155,6 +157,17 @@ impl Tool for GetClusterResources {
             Access::new("", "nodes", &["list"]).cluster().degrades(),
             Access::new("", "pods", &["list"]).cluster().degrades(),
             Access::new("", "resourcequotas", &["list"]).degrades(),
+            // Only where they are served.
+            Access::new("kueue.x-k8s.io", "localqueues", &["list"]).degrades(),
+            Access::new("kueue.x-k8s.io", "clusterqueues", &["list"])
+                .cluster()
+                .degrades(),
+            Access::new("scheduling.volcano.sh", "queues", &["list"])
+                .cluster()
+                .degrades(),
+            Access::new("resource.k8s.io", "resourceslices", &["list"])
+                .cluster()
+                .degrades(),
         ])
         .next(&[
             Next::to("list_runtimes", "to choose what to train on"),
@@ -163,13 +176,22 @@ impl Tool for GetClusterResources {
 
     async fn run(self, cx: &Cx) -> Result<Resources, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let (counted, quotas) = futures::join!(count(cx), quotas(cx, &namespace));
+        let (counted, quotas, more) = futures::join!(count(cx), Quotas::read(cx, &namespace), more(cx, &namespace));
+        let (queues, dynamic, not_seen) = more;
         let mut resources = Resources {
             namespace,
+            queues,
+            dynamic,
+            not_seen,
             ..Resources::default()
         };
         match quotas {
-            Ok(quotas) => resources.quotas = Some(quotas),
+            Ok(quotas) => {
+                resources.quotas = Some(quotas.rows());
+                if quotas.more {
+                    resources.not_seen.push("more quotas than were read".to_owned());
+                }
+            }
             Err(error) => resources.not_seen.push(format!("quotas: {}", said(error))),
         }
         match counted {
@@ -195,6 +217,21 @@ kf_mcp_core::register!(GetClusterResources);
 
 const RIGHTS: &str = "ask an administrator of the cluster for a ClusterRole that may list nodes and pods, bound with a \
                       ClusterRoleBinding; or for the right to list resourcequotas in your namespace, which shows its share";
+
+/// What only some clusters have: queues, devices of dynamic resource allocation, and what could not be seen of them.
+async fn more(cx: &Cx, namespace: &str) -> (Vec<Queue>, Vec<String>, Vec<String>) {
+    let groups = match cx.kube().groups().await {
+        Ok(groups) => groups,
+        Err(error) => return (Vec::new(), Vec::new(), vec![format!("queues: {}", said(error))]),
+    };
+    let (mut not_seen, mut of_devices) = (Vec::new(), Vec::new());
+    let (queues, dynamic) = futures::join!(
+        queues::read(cx, &groups, namespace, &mut not_seen),
+        slices::read(cx, &groups, &mut of_devices),
+    );
+    not_seen.extend(of_devices);
+    (queues, dynamic, not_seen)
+}
 
 impl Resources {
     fn count(&mut self, sums: Capacity, total: usize) {
