@@ -96,7 +96,12 @@ pub const CUSTOM_GROUPS: &[&str] = &[
     "trainer.kubeflow.org",
     "kubeflow.org",
     "metrics.k8s.io",
+    "kueue.x-k8s.io",
+    "scheduling.volcano.sh",
 ];
+
+/// Those among them whose definitions no scenario brings: a test that wants one creates it.
+pub const OTHER_GROUPS: &[&str] = &["kueue.x-k8s.io", "scheduling.volcano.sh"];
 
 /// All kinds, in the order discovery lists them. A `CustomResourceDefinition` object in the store decides
 /// whether the kinds of a group that only CRDs provide are served at all.
@@ -111,6 +116,9 @@ pub static KINDS: &[Kind] = &[
     kind("", "v1", "ServiceAccount", "serviceaccounts", true, false).short(&["sa"]),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true, true).short(&["pvc"]),
     kind("", "v1", "ResourceQuota", "resourcequotas", true, true).short(&["quota"]),
+    kind("", "v1", "LimitRange", "limitranges", true, false).short(&["limits"]),
+    kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", false, false).short(&["sc"]),
+    kind("resource.k8s.io", "v1", "ResourceSlice", "resourceslices", false, false),
     kind("apps", "v1", "Deployment", "deployments", true, true).short(&["deploy"]),
     kind("batch", "v1", "Job", "jobs", true, true),
     kind(
@@ -144,4 +152,14 @@ pub static KINDS: &[Kind] = &[
     kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
     kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),
     kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", true, false),
+    kind("kueue.x-k8s.io", "v1beta2", "LocalQueue", "localqueues", true, true),
+    kind(
+        "kueue.x-k8s.io",
+        "v1beta2",
+        "ClusterQueue",
+        "clusterqueues",
+        false,
+        true,
+    ),
+    kind("scheduling.volcano.sh", "v1beta1", "Queue", "queues", false, true),
 ];

@@ -48,13 +48,18 @@ struct NodeStatus {
 }
 
 impl Node {
+    /// What pods can have of it, once nothing else is there.
+    pub(crate) fn allocatable(&self) -> &Amounts {
+        &self.status.allocatable
+    }
+
     /// What is written on it.
     pub(crate) fn labels(&self) -> &BTreeMap<String, String> {
         &self.metadata.labels
     }
 
     /// Why nothing can be placed here, none for a node that takes pods.
-    fn closed(&self) -> Option<&'static str> {
+    pub(crate) fn closed(&self) -> Option<&'static str> {
         let ready = self.status.conditions.iter().find(|c| c.kind == "Ready");
         if ready.is_some_and(|ready| !ready.is_true()) {
             return Some("not ready");
@@ -63,7 +68,7 @@ impl Node {
     }
 
     /// Taints that a pod must tolerate.
-    fn taints(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn taints(&self) -> impl Iterator<Item = String> {
         let hard = self
             .spec
             .taints
@@ -167,6 +172,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// What pods request of a node.
+    pub(crate) fn on(&self, node: &Node) -> Option<&Amounts> {
+        self.by_node.get(&node.metadata.name)
+    }
+
     /// Counts a pod that has not ended.
     pub(crate) fn add(&mut self, pod: &PodLoad) {
         let requests = pod.requests();
@@ -246,7 +256,7 @@ pub(crate) fn capacity(nodes: &[Node], load: Option<&Load>) -> Capacity {
         for taint in node.taints() {
             *sums.taints.entry(taint).or_default() += 1;
         }
-        let used = load.map(|load| load.by_node.get(&node.metadata.name));
+        let used = load.map(|load| load.on(node));
         let free = |resource: &str, has: Quantity| {
             used.map(|used| (has - used.and_then(|used| used.get(resource)).copied().unwrap_or_default()).or_none())
         };

@@ -15,8 +15,6 @@ const KUBERNETES: (u64, u64) = (1, 31);
 const TRAINER: (u64, u64) = (2, 0);
 /// The oldest Trainer that overrides what a runtime says.
 const PATCHES: (u64, u64) = (2, 2);
-const INSTALL: &str = "helm install kubeflow-trainer oci://ghcr.io/kubeflow/charts/kubeflow-trainer -n kubeflow-system \
-                       --create-namespace --set runtimes.defaultEnabled=true";
 /// The kinds that training needs, with their version.
 pub(crate) const KINDS: [(&str, &str); 4] = [
     ("trainjobs.trainer.kubeflow.org", "v1alpha1"),
@@ -24,6 +22,10 @@ pub(crate) const KINDS: [(&str, &str); 4] = [
     ("clustertrainingruntimes.trainer.kubeflow.org", "v1alpha1"),
     ("jobsets.jobset.x-k8s.io", "v1alpha2"),
 ];
+
+/// How to install Trainer.
+pub(crate) const INSTALL: &str = "helm install kubeflow-trainer oci://ghcr.io/kubeflow/charts/kubeflow-trainer -n kubeflow-system \
+                                  --create-namespace --set runtimes.defaultEnabled=true";
 
 /// What `check_compatibility` answers.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,6 +83,36 @@ impl Render for Compatibility {
         }
         text.facts("warning", &self.warnings);
         text.facts("not seen", &self.not_seen);
+    }
+}
+
+/// What is wrong with the versions of a cluster, for an answer that is about more.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    /// Kinds that are missing or too old: the thing, what was found, and the fix.
+    pub(crate) kinds: Vec<(String, String, String)>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Compatibility {
+    /// What is wrong. An old Kubernetes alone lets nothing fail.
+    pub(crate) fn wrong(self) -> Wrong {
+        let mut wrong = Wrong {
+            warnings: self.warnings,
+            ..Wrong::default()
+        };
+        for check in self.checks.into_iter().filter(|check| !check.ok) {
+            if check.name == "Kubernetes" {
+                wrong
+                    .warnings
+                    .push(format!("Kubernetes is {}, Trainer needs {}", check.found, check.needed));
+            } else {
+                wrong
+                    .kinds
+                    .push((check.name, check.found, check.fix.unwrap_or_default()));
+            }
+        }
+        wrong
     }
 }
 

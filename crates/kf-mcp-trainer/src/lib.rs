@@ -23,6 +23,7 @@ mod loglines;
 mod manifest;
 mod platform;
 mod pods;
+mod preflight;
 mod progress;
 mod quantity;
 mod queues;

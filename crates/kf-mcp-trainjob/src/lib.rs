@@ -32,7 +32,7 @@ pub use progress::{Progress, ProgressMetric};
 pub use quantity::{count, is_quantity, same_quantity};
 pub use reserved::{reserved_env, reserved_names};
 pub use resources::{Devices, ResourceError, devices, node_resources};
-pub use runtime::{Container, Policy, ReplicatedJob, Runtime, RuntimeScope};
+pub use runtime::{ClaimTemplate, Container, Policy, ReplicatedJob, Runtime, RuntimeScope};
 pub use status::{JobState, SuspendTrap, suspend_trap};
 pub use syntax::{env_name, image, label_key, label_value};
 

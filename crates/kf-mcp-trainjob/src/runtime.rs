@@ -101,6 +101,8 @@ pub struct Runtime {
     pub replicated_jobs: Vec<ReplicatedJob>,
     /// Names of the volumes that each job gets for itself and loses when it is deleted.
     pub claims: Vec<String>,
+    /// What these volumes ask for.
+    pub claim_templates: Vec<ClaimTemplate>,
     /// Whether some of these volumes do not say what becomes of them when the job is deleted. JobSet fills that in where
     /// Trainer cannot see it, and from then on Trainer can neither pause nor resume the job.
     pub claims_block_suspension: bool,
@@ -128,6 +130,17 @@ impl ReplicatedJob {
     pub fn trains(&self) -> bool {
         self.step == "trainer"
     }
+}
+
+/// A volume that each job gets for itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimTemplate {
+    /// Its name.
+    pub name: String,
+    /// How large it is, as a quantity; empty when it does not say.
+    pub storage: String,
+    /// The StorageClass: none for the cluster's default, empty for a volume that somebody made by hand.
+    pub class: Option<String>,
 }
 
 /// One container.
@@ -163,6 +176,11 @@ impl Runtime {
             .find(|(key, _)| policy.get(key).is_some_and(|v| !v.is_null()));
         let labels = value.pointer("/metadata/labels").unwrap_or(&Value::Null);
         let label = |name: &str| labels.get(name).and_then(Value::as_str).unwrap_or_default();
+        let claims: Vec<ClaimTemplate> = items(value, "/spec/template/spec/volumeClaimPolicies")
+            .flat_map(|policy| items(policy, "/templates"))
+            .map(claim)
+            .filter(|claim| !claim.name.is_empty())
+            .collect();
         Self {
             name: text(value, "/metadata/name").to_owned(),
             namespace: text(value, "/metadata/namespace").to_owned(),
@@ -178,11 +196,8 @@ impl Runtime {
             num_nodes: policy.get("numNodes").and_then(Value::as_i64).unwrap_or(1),
             num_proc_per_node: kind.and_then(|(key, _)| policy.get(key)?.get("numProcPerNode")?.as_i64()),
             replicated_jobs: items(value, "/spec/template/spec/replicatedJobs").map(part).collect(),
-            claims: items(value, "/spec/template/spec/volumeClaimPolicies")
-                .flat_map(|policy| items(policy, "/templates"))
-                .map(|template| text(template, "/metadata/name").to_owned())
-                .filter(|name| !name.is_empty())
-                .collect(),
+            claims: claims.iter().map(|claim| claim.name.clone()).collect(),
+            claim_templates: claims,
             claims_block_suspension: items(value, "/spec/template/spec/volumeClaimPolicies")
                 .any(|policy| text(policy, "/retentionPolicy/whenDeleted").is_empty()),
         }
@@ -263,6 +278,18 @@ fn part(value: &Value) -> ReplicatedJob {
     }
 }
 
+fn claim(value: &Value) -> ClaimTemplate {
+    let storage = value.pointer("/spec/resources/requests/storage");
+    ClaimTemplate {
+        name: text(value, "/metadata/name").to_owned(),
+        storage: storage.and_then(quantity).unwrap_or_default(),
+        class: value
+            .pointer("/spec/storageClassName")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    }
+}
+
 fn container(value: &Value) -> Container {
     let amounts = |of: &str| -> BTreeMap<String, String> {
         let map = value.pointer(of).and_then(Value::as_object).into_iter().flatten();
@@ -317,6 +344,24 @@ mod tests {
         assert!(blocks(json!([{"templates": []}])));
         assert!(blocks(json!([{"retentionPolicy": {}}])));
         assert!(!blocks(json!([{"retentionPolicy": {"whenDeleted": "Delete"}}])));
+    }
+
+    #[test]
+    fn the_volumes_of_a_job_say_their_size_and_class() {
+        let claim = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
+        let sized = |class: Value| json!({"resources": {"requests": {"storage": "20Gi"}}, "storageClassName": class});
+        let runtime = json!({"spec": {"template": {"spec": {"volumeClaimPolicies": [{"templates": [
+            claim("a", sized(Value::Null)), claim("b", sized(json!("fast"))), claim("", json!({})), claim("c", json!({}))]}]}}}});
+        let runtime = Runtime::from_value(&runtime, RuntimeScope::Cluster);
+        assert_eq!(runtime.claims, ["a", "b", "c"]);
+        let told = runtime
+            .claim_templates
+            .iter()
+            .map(|claim| (claim.storage.as_str(), claim.class.as_deref()));
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [("20Gi", None), ("20Gi", Some("fast")), ("", None)]
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Volume claims: bound at once, as by a fast provisioner, and protected while pods use them.
+//! Volume claims: bound at once, as by a fast provisioner, where their storage class is there, and protected while pods use
+//! them.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,8 +8,10 @@ use super::Action;
 use super::objects::{items, kind};
 use crate::store::{Store, text};
 
-/// What provisions the volumes of the only storage class.
+/// What provisions the volumes of all storage classes.
 const PROVISIONER: &str = "sandbox/volume";
+/// Marks the class of claims that name none.
+const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// Binds new claims and lets go of those that are to be deleted.
 pub fn step(store: &Store, _now: Timestamp) -> Vec<Action> {
@@ -25,11 +28,24 @@ pub fn step(store: &Store, _now: Timestamp) -> Vec<Action> {
                 }
                 actions.push(Action::Update(claims, next));
             }
-        } else if claim["status"]["phase"] == "Pending" {
-            bind(claim, &mut actions);
+        } else if let Some(class) = class(store, claim).filter(|_| claim["status"]["phase"] == "Pending") {
+            bind(claim, &class, &mut actions);
         }
     }
     actions
+}
+
+/// The class that provides a claim's volume; none when there is no such class, and the claim stays as it is.
+pub(super) fn class(store: &Store, claim: &Value) -> Option<String> {
+    let classes = kind("StorageClass");
+    match claim["spec"]["storageClassName"].as_str() {
+        Some(name) => store.get(classes, "", name).map(|_| name.to_owned()),
+        None => {
+            let mut all = store.list(classes, None);
+            let chosen = all.find(|class| class["metadata"]["annotations"][DEFAULT] == "true")?;
+            Some(text(chosen, "/metadata/name"))
+        }
+    }
 }
 
 /// Whether a pod that has not ended names a claim.
@@ -42,11 +58,11 @@ fn is_used(store: &Store, claim: &Value) -> bool {
         .any(|volume| volume["persistentVolumeClaim"]["claimName"] == *name)
 }
 
-fn bind(claim: &Value, actions: &mut Vec<Action>) {
+fn bind(claim: &Value, class: &str, actions: &mut Vec<Action>) {
     let mut next = claim.clone();
     next["spec"]["volumeName"] = json!(format!("pvc-{}", text(claim, "/metadata/uid")));
     if next["spec"]["storageClassName"].is_null() {
-        next["spec"]["storageClassName"] = json!("standard");
+        next["spec"]["storageClassName"] = json!(class);
     }
     for (key, value) in [
         ("pv.kubernetes.io/bind-completed", "yes"),

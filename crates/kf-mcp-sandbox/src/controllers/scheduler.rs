@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Action;
+use super::claim::class;
 use super::events::{Note, new_event};
 use super::objects::{condition, items, kind, set_condition};
 use super::quantity::{milli, requests};
@@ -32,12 +33,13 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
     let mut rooms = rooms(store);
     let mut actions = Vec::new();
     for pod in waiting {
-        if let Some(claim) = absent_claim(store, pod) {
-            // Looked for before any node is, and said without what preemption could do.
-            let (nodes, what) = (rooms.len(), format!("persistentvolumeclaim \"{claim}\" not found"));
-            let message = format!("0/{nodes} nodes are available: {what}. not found");
-            refuse(pod, &message, now, &mut actions);
-            continue;
+        match volumes(store, pod) {
+            Volumes::Bound => {}
+            Volumes::Coming => continue,
+            Volumes::Not(why) => {
+                refuse(pod, &no_volume(rooms.len(), &why), now, &mut actions);
+                continue;
+            }
         }
         let wanted = requests(pod);
         let refusals: Vec<Option<Refusal>> = rooms.iter().map(|room| room.refuse(pod, &wanted)).collect();
@@ -57,6 +59,38 @@ pub fn step(store: &Store, now: Timestamp) -> Vec<Action> {
         }
     }
     actions
+}
+
+/// The claims that a pod mounts.
+enum Volumes {
+    Bound,
+    /// A volume is being made.
+    Coming,
+    /// There will be none, in the scheduler's words.
+    Not(String),
+}
+
+fn volumes(store: &Store, pod: &Value) -> Volumes {
+    let mut coming = false;
+    for volume in items(&pod["spec"]["volumes"]) {
+        let Some(name) = volume["persistentVolumeClaim"]["claimName"].as_str() else {
+            continue;
+        };
+        let Some(claim) = store.get(kind("PersistentVolumeClaim"), &ns(pod), name) else {
+            return Volumes::Not(format!("persistentvolumeclaim \"{name}\" not found"));
+        };
+        if claim["status"]["phase"] == "Pending" {
+            if class(store, &claim).is_none() {
+                return Volumes::Not("pod has unbound immediate PersistentVolumeClaims".to_owned());
+            }
+            coming = true;
+        }
+    }
+    if coming { Volumes::Coming } else { Volumes::Bound }
+}
+
+fn no_volume(nodes: usize, why: &str) -> String {
+    format!("0/{nodes} nodes are available: {why}. not found")
 }
 
 fn is_waiting(pod: &Value) -> bool {
@@ -231,15 +265,6 @@ fn bind(pod: &Value, node: &str, now: Timestamp, actions: &mut Vec<Action>) {
         message: &message,
     };
     actions.push(new_event(pod, note, "Binding", now));
-}
-
-/// The first claim that a pod mounts and that is not there.
-fn absent_claim<'a>(store: &Store, pod: &'a Value) -> Option<&'a str> {
-    let claims =
-        items(&pod["spec"]["volumes"]).filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
-    claims
-        .into_iter()
-        .find(|claim| store.get(kind("PersistentVolumeClaim"), &ns(pod), claim).is_none())
 }
 
 fn refuse(pod: &Value, message: &str, now: Timestamp, actions: &mut Vec<Action>) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ScenarioError;
 use crate::controllers::objects::duration;
-use crate::kinds::KINDS;
+use crate::kinds::{KINDS, OTHER_GROUPS};
 use crate::release::Release;
 use crate::store::seconds;
 
@@ -145,12 +145,11 @@ impl Pool {
     }
 }
 
-/// The CRDs of all kinds that Kubernetes itself does not bring; Trainer's kinds with schemas.
+/// The CRDs of Kubeflow's kinds and of those it needs; Trainer's kinds with schemas.
 pub(super) fn definitions(trainer: Release) -> Vec<Value> {
-    let own = ["", "apps", "batch", "apiextensions.k8s.io"];
     KINDS
         .iter()
-        .filter(|kind| !own.contains(&kind.group))
+        .filter(|kind| kind.custom() && !OTHER_GROUPS.contains(&kind.group))
         .map(|kind| {
             let name = kind.qualified();
             let singular = kind.kind.to_lowercase();

@@ -12,4 +12,4 @@ pub(crate) use choose::{choose, usable};
 pub(crate) use devices::{Devices, devices};
 pub(crate) use fetch::{FetchOptions, Origins, storage_uri};
 pub(crate) use options::{Trained, TuneOptions};
-pub(crate) use warn::{Warned, memory, warnings};
+pub(crate) use warn::{Warned, gated, memory, warnings};

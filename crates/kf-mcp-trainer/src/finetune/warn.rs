@@ -80,13 +80,7 @@ fn origins(warned: &Warned, told: &mut Vec<String>) {
             model.words()
         ));
     }
-    let with_token = fetch.hf_secret.is_some() || fetch.hf_token.is_some();
-    if let Source::Hub { repo, .. } = &origins.model
-        && repo.starts_with("meta-llama/")
-        && !with_token
-    {
-        told.push(format!("{repo} is gated: without hf_secret it cannot be fetched"));
-    }
+    told.extend(gated(&origins.model, fetch));
     if let Some(name) = fetch.hf_secret.as_ref().filter(|_| origins.any(is_hub)) {
         told.push(format!("the Secret {name} must have the key ACCESS_TOKEN or HF_TOKEN"));
     }
@@ -113,6 +107,17 @@ fn origins(warned: &Warned, told: &mut Vec<String>) {
                 super::fetch::storage_uri(runtime, step).unwrap_or_default()
             ));
         }
+    }
+}
+
+/// A model that the Hub gives to those only who have accepted its licence.
+pub(crate) fn gated(model: &Source, fetch: &FetchOptions) -> Option<String> {
+    let with_token = fetch.hf_secret.is_some() || fetch.hf_token.is_some();
+    match model {
+        Source::Hub { repo, .. } if repo.starts_with("meta-llama/") && !with_token => {
+            Some(format!("{repo} is gated: without hf_secret it cannot be fetched"))
+        }
+        _ => None,
     }
 }
 

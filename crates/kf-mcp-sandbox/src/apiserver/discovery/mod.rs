@@ -19,7 +19,7 @@ use resource::Resource;
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// The groups of the API server itself, in their order. Those of custom kinds come after them by name.
-const OWN_GROUPS: [&str; 17] = [
+const OWN_GROUPS: [&str; 18] = [
     "",
     "apps",
     "events.k8s.io",
@@ -37,6 +37,7 @@ const OWN_GROUPS: [&str; 17] = [
     "scheduling.k8s.io",
     "coordination.k8s.io",
     "node.k8s.io",
+    "resource.k8s.io",
 ];
 
 /// The groups that only answer questions, with their version and resources (plural, kind).

@@ -30,6 +30,11 @@ impl World {
                 json!({"metadata": {"name": name}, "status": {"allocatable": amounts}}),
             );
         }
+        let default = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+        world.create(
+            "StorageClass",
+            json!({"metadata": {"name": "standard", "annotations": default}}),
+        );
         world.runtime("torch-distributed", json!({}), json!({}));
         world
     }

@@ -13,7 +13,8 @@ use crate::compatibility::{Compatibility, Crd, KINDS, Kind, Seen};
 use crate::pods::outside;
 
 /// Where Trainer says which version it is.
-const SYSTEM_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+pub(super) const SYSTEM_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+
 /// Check that the cluster can run training jobs: versions of Kubernetes and Kubeflow Trainer, the kinds they need, and
 /// how to repair what is missing. Use it first, and when a tool answers not_installed.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,7 +44,7 @@ impl Tool for CheckCompatibility {
             ..Seen::default()
         };
         match version {
-            Ok(version) => seen.kubernetes = version.get("gitVersion").and_then(Value::as_str).map(outside),
+            Ok(version) => seen.kubernetes = told_by(&version),
             // An API server that hides its version is there all the same.
             Err(error) if error.is_forbidden() => {}
             Err(error) => return Err(error.into()),
@@ -69,6 +70,11 @@ impl Tool for CheckCompatibility {
 }
 
 kf_mcp_core::register!(CheckCompatibility);
+
+/// The version in the API server's answer.
+pub(super) fn told_by(version: &Value) -> Option<String> {
+    version.get("gitVersion").and_then(Value::as_str).map(outside)
+}
 
 /// Whether definitions cannot be read at all, by this caller or from this server.
 fn hidden(error: &KubeError) -> bool {
@@ -97,7 +103,7 @@ struct ConfigMap {
 }
 
 /// The version that Trainer tells everyone (since 2.2).
-async fn told_version(cx: &Cx) -> Option<String> {
+pub(super) async fn told_version(cx: &Cx) -> Option<String> {
     for namespace in SYSTEM_NAMESPACES {
         let read: Result<ConfigMap, KubeError> = cx
             .kube()

@@ -146,10 +146,7 @@ impl EstimateResources {
 
     /// What is trained, in which numbers; LoRA on a quantised model is what QLoRA is.
     fn method(&self) -> Result<(Method, Weights), ToolError> {
-        let Some(weights) = Weights::read(&self.quantization) else {
-            let why = format!("is `{}`, not one of fp32, fp16, bf16, int8, nf4", self.quantization);
-            return Err(ToolError::argument("quantization", why));
-        };
+        let weights = weights(&self.quantization)?;
         match (self.method.unwrap_or_default(), weights.quantised()) {
             (Method::Full, true) => {
                 let why = format!("is {}, which full tuning cannot train", weights.as_str());
@@ -182,6 +179,15 @@ impl EstimateResources {
         ToolError::argument("model", why).fix(fix)
     }
 
+    /// What is asked, from what is known here: the facts about the model, and how it is trained.
+    pub(super) fn known(&self, asked: Layout) -> Result<(Facts, Plan), ToolError> {
+        let plan = self.plan(asked)?;
+        let facts = facts_with(&self.model, &self.given()?, &Published::default());
+        let facts = facts.ok_or_else(|| self.unknown(&[]))?;
+        let plan = plan(&facts);
+        Ok((facts, plan))
+    }
+
     /// How a model is trained, once the facts about it are known; all arguments are checked before.
     fn plan(&self, asked: Layout) -> Result<impl Fn(&Facts) -> Plan, ToolError> {
         if self.model.trim().is_empty() || self.model.chars().count() > LONGEST_NAME {
@@ -211,6 +217,14 @@ impl EstimateResources {
             gpus: asked.gpus(),
         })
     }
+}
+
+/// The numbers in which a model is held, as people write them.
+pub(super) fn weights(quantization: &str) -> Result<Weights, ToolError> {
+    Weights::read(quantization).ok_or_else(|| {
+        let why = format!("is `{quantization}`, not one of fp32, fp16, bf16, int8, nf4");
+        ToolError::argument("quantization", why)
+    })
 }
 
 /// The number that was given, or else this one. Bounds are told here and not in the schema, which every model reads.

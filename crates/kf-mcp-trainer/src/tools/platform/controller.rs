@@ -70,7 +70,7 @@ struct Status {
 
 /// A controller's Deployment.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct DeploymentFacts {
+pub(in crate::tools) struct DeploymentFacts {
     /// `trainer` or `jobset`.
     component: &'static str,
     name: String,
@@ -139,7 +139,23 @@ impl DeploymentFacts {
         }
     }
 
-    pub(super) fn is_trainer(&self) -> bool {
+    /// Namespace and name.
+    pub(in crate::tools) fn place(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
+    /// What is wrong when it does nothing.
+    pub(in crate::tools) fn down(&self) -> Option<String> {
+        (self.ready < 1).then(|| {
+            let mut why = format!("{} of {} pods are ready", self.ready, self.replicas);
+            for trouble in &self.trouble {
+                why.push_str(&format!("; {trouble}"));
+            }
+            why
+        })
+    }
+
+    pub(in crate::tools) fn is_trainer(&self) -> bool {
         self.component == "trainer"
     }
 
@@ -215,6 +231,35 @@ fn component(metadata: &Meta) -> &'static str {
     }
 }
 
+/// The controllers' Deployments: in all namespaces, or where they usually are for callers that may not look everywhere.
+pub(in crate::tools) async fn deployments(cx: &Cx, everywhere: bool) -> Result<Vec<DeploymentFacts>, KubeError> {
+    let query = ListQuery {
+        labels: Some(LABELS.into()),
+        limit: Some(MOST),
+        ..ListQuery::default()
+    };
+    let places = if everywhere { vec![None] } else { USUAL.map(Some).into() };
+    let asked = places
+        .into_iter()
+        .map(|place| cx.kube().list(&DEPLOYMENTS, place, &query));
+    let mut found: Vec<Deployment> = Vec::new();
+    for page in futures::future::join_all(asked).await {
+        found.extend(page?.decode().0);
+    }
+    found.retain(|deployment| controls(&deployment.metadata));
+    Ok(found.iter().map(DeploymentFacts::of).collect())
+}
+
+/// How many requests it takes to look where controllers usually are.
+pub(in crate::tools) const PLACES: u32 = USUAL.len() as u32;
+
+/// Whether something is a controller: the data cache's and other parts of Trainer have the same name.
+fn controls(meta: &Meta) -> bool {
+    meta.labels
+        .get(COMPONENT)
+        .is_none_or(|of| matches!(of.as_str(), "manager" | "controller"))
+}
+
 /// What was found, and where nobody could look.
 #[derive(Debug, Default)]
 pub(super) struct Controllers {
@@ -241,12 +286,6 @@ impl Controllers {
                 format!("namespace {namespace}")
             }),
             not_seen,
-        };
-        // the data cache's and other parts of Trainer have the same name
-        let controls = |meta: &Meta| {
-            meta.labels
-                .get(COMPONENT)
-                .is_none_or(|of| matches!(of.as_str(), "manager" | "controller"))
         };
         found.deployments.retain(|deployment| controls(&deployment.metadata));
         found.pods.retain(|pod| controls(&pod.metadata));

@@ -1,6 +1,6 @@
 //! Tools of the platform phase: runtimes, and the machinery that serves training jobs.
 
-mod controller;
+pub(super) mod controller;
 mod create_runtime;
 mod delete_runtime;
 mod inspect_controller;

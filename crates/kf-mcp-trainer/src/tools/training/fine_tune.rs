@@ -1,5 +1,7 @@
 //! `fine_tune`: submits a training job that fine-tunes a known model with torchtune.
 
+use std::collections::BTreeMap;
+
 use kf_mcp_core::{Access, Change, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::torchtune::{COMMAND, DATASET_STEP, Data, MODEL_STEP, Recipe, Source, Tuning};
 use kf_mcp_trainjob::{Dialect, JobName, PatchedPart, Runtime, generated_name, max_name_length};
@@ -13,9 +15,11 @@ use crate::settings::clear_text_allowed;
 use crate::submit::{self, Checked, JobOptions, Least, Problems, Program, ProgramOptions, Wishes};
 
 /// The peer's default, which is no runtime: one is chosen by the model.
-const ANY: &str = "torchtune";
+pub(in crate::tools) const ANY: &str = "torchtune";
 /// Runtimes that are looked through for the one that fits.
-const MOST_RUNTIMES: u32 = 500;
+pub(in crate::tools) const MOST_RUNTIMES: u32 = 500;
+/// Ends the names of jobs that are not to be.
+const SEED: &str = "aaaaa";
 
 /// Fine-tune a model on a dataset with torchtune. Without confirmed=true only a plan, tried by the API server.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,10 +46,17 @@ fn any() -> String {
 }
 
 /// What is right whatever the runtime.
-struct Asked {
+pub(in crate::tools) struct Asked {
     origins: Origins,
     trained: Trained,
     checked: Checked,
+}
+
+impl Asked {
+    /// The model.
+    pub(in crate::tools) fn model(&self) -> &Source {
+        &self.origins.model
+    }
 }
 
 impl FineTune {
@@ -65,7 +76,7 @@ impl FineTune {
     }
 
     /// Checks what the runtime does not decide: all that is wrong is told at once.
-    fn asked(&self, clear_text: bool) -> Result<Asked, ToolError> {
+    pub(in crate::tools) fn asked(&self, clear_text: bool) -> Result<Asked, ToolError> {
         let mut problems = Problems::default();
         if let Some(Err(why)) = self.name.as_deref().map(JobName::new) {
             problems.add("name", why);
@@ -99,6 +110,31 @@ impl FineTune {
         }
         let runtime = finetune::choose(model, all)?;
         Ok(Found { runtime, not_seen })
+    }
+
+    /// What each node of the job would ask for, if nothing is wrong with it on this runtime; nothing is sent.
+    pub(in crate::tools) fn tried(
+        &self,
+        asked: Asked,
+        runtime: Runtime,
+        namespace: &str,
+    ) -> Result<BTreeMap<String, String>, ToolError> {
+        let found = Found {
+            runtime,
+            not_seen: Vec::new(),
+        };
+        let ready = self.drafted(asked, found, namespace.to_owned(), SEED)?;
+        let wishes = Wishes {
+            own: Some(&ready.own),
+            ..self.wishes()
+        };
+        submit::of_runtime(&wishes, &ready.found.runtime, ready.problems)?;
+        Ok(ready.checked.resources)
+    }
+
+    /// Warns of a model that cannot be fetched as asked.
+    pub(in crate::tools) fn gated(&self, model: &Source) -> Option<String> {
+        finetune::gated(model, &self.fetch)
     }
 
     /// The job on a runtime.

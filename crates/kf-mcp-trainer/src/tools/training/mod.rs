@@ -1,6 +1,7 @@
 //! Tools of the training phase.
 
 mod fine_tune;
+pub(super) mod fine_tune;
 pub(super) mod plan;
 mod run_container_training;
 mod run_custom_training;

@@ -21,7 +21,7 @@ use crate::runtimes::{self, Found};
 use crate::submit::{self, Checked, Problems, Program, Wishes};
 
 /// The runtime of jobs whose program is the caller's and that name none, as for the Kubeflow SDK.
-pub(super) const DEFAULT_RUNTIME: &str = "torch-distributed";
+pub(in crate::tools) const DEFAULT_RUNTIME: &str = "torch-distributed";
 
 /// Characters of the manifest that the text of a preview shows.
 const MOST: usize = 6000;
