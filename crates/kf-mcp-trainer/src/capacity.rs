@@ -85,7 +85,43 @@ impl Node {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PodLoad {
+    metadata: LoadMeta,
     spec: LoadSpec,
+    status: LoadStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadMeta {
+    name: String,
+    namespace: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    labels: LoadLabels,
+}
+
+/// The labels by which Trainer's controllers are known; a pod's others are not held.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadLabels {
+    #[serde(rename = "app.kubernetes.io/name")]
+    name: String,
+    #[serde(rename = "app.kubernetes.io/component")]
+    component: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadStatus {
+    #[serde(deserialize_with = "null_is_empty")]
+    conditions: Vec<LoadCondition>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -169,6 +205,18 @@ impl PodLoad {
 pub(crate) struct Load {
     by_node: HashMap<String, Amounts>,
     waiting: Amounts,
+    /// The pods of Trainer's and JobSet's controllers.
+    pub(crate) controllers: Vec<ControllerPod>,
+}
+
+/// A pod of a controller.
+#[derive(Debug)]
+pub(crate) struct ControllerPod {
+    /// What it says it is.
+    pub(crate) of: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) ready: bool,
 }
 
 impl Load {
@@ -179,6 +227,20 @@ impl Load {
 
     /// Counts a pod that has not ended.
     pub(crate) fn add(&mut self, pod: &PodLoad) {
+        let LoadMeta {
+            name,
+            namespace,
+            labels,
+        } = &pod.metadata;
+        if controls(&labels.name, labels.component.as_deref()) {
+            let mut conditions = pod.status.conditions.iter();
+            self.controllers.push(ControllerPod {
+                of: labels.name.clone(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+                ready: conditions.any(|condition| condition.kind == "Ready" && condition.status == "True"),
+            });
+        }
         let requests = pod.requests();
         if pod.spec.node_name.is_empty() {
             add(&mut self.waiting, &requests);
@@ -186,6 +248,12 @@ impl Load {
             add(self.by_node.entry(pod.spec.node_name.clone()).or_default(), &requests);
         }
     }
+}
+
+/// Whether these labels are those of Trainer's or JobSet's controller: other parts of Trainer have the same name.
+pub(crate) fn controls(name: &str, component: Option<&str>) -> bool {
+    matches!(name, "trainer" | "kubeflow-trainer" | "jobset")
+        && component.is_none_or(|of| matches!(of, "manager" | "controller"))
 }
 
 /// The accelerators that pods hold which have a node, by resource.

@@ -49,7 +49,9 @@ async fn discovery_tells_what_is_served() {
             "authentication.k8s.io",
             "authorization.k8s.io",
             "batch",
+            "storage.k8s.io",
             "apiextensions.k8s.io",
+            "resource.k8s.io",
             "trainer.kubeflow.org"
         ]
     );

@@ -5,7 +5,6 @@ mod estimate;
 mod estimate_resources;
 mod get_cluster_resources;
 mod pre_flight;
-mod pre_flight_seen;
 mod readings;
 
 pub use check_compatibility::CheckCompatibility;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity;
 use crate::pods::{Pod, outside};
 
 const DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments");
@@ -231,33 +232,23 @@ fn component(metadata: &Meta) -> &'static str {
     }
 }
 
-/// The controllers' Deployments: in all namespaces, or where they usually are for callers that may not look everywhere.
-pub(in crate::tools) async fn deployments(cx: &Cx, everywhere: bool) -> Result<Vec<DeploymentFacts>, KubeError> {
+/// The controllers' Deployments, in one request for callers that may look everywhere.
+pub(in crate::tools) async fn deployments(cx: &Cx) -> Result<Vec<DeploymentFacts>, KubeError> {
     let query = ListQuery {
         labels: Some(LABELS.into()),
         limit: Some(MOST),
         ..ListQuery::default()
     };
-    let places = if everywhere { vec![None] } else { USUAL.map(Some).into() };
-    let asked = places
-        .into_iter()
-        .map(|place| cx.kube().list(&DEPLOYMENTS, place, &query));
-    let mut found: Vec<Deployment> = Vec::new();
-    for page in futures::future::join_all(asked).await {
-        found.extend(page?.decode().0);
-    }
+    let page = cx.kube().list(&DEPLOYMENTS, None, &query).await?;
+    let mut found: Vec<Deployment> = page.decode().0;
     found.retain(|deployment| controls(&deployment.metadata));
     Ok(found.iter().map(DeploymentFacts::of).collect())
 }
 
-/// How many requests it takes to look where controllers usually are.
-pub(in crate::tools) const PLACES: u32 = USUAL.len() as u32;
-
-/// Whether something is a controller: the data cache's and other parts of Trainer have the same name.
+/// Whether something is a controller.
 fn controls(meta: &Meta) -> bool {
-    meta.labels
-        .get(COMPONENT)
-        .is_none_or(|of| matches!(of.as_str(), "manager" | "controller"))
+    let label = |name: &str| meta.labels.get(name).map(String::as_str);
+    label(NAME).is_some_and(|name| capacity::controls(name, label(COMPONENT)))
 }
 
 /// What was found, and where nobody could look.
