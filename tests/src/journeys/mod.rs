@@ -11,6 +11,7 @@ mod options;
 mod pausing;
 mod platform;
 mod progress;
+mod preflight;
 
 pub use custom::*;
 pub use diagnosis::*;
@@ -22,6 +23,7 @@ pub use options::*;
 pub use pausing::*;
 pub use platform::*;
 pub use progress::*;
+pub use preflight::*;
 
 use serde_json::{Value, json};
 
@@ -76,6 +78,13 @@ macro_rules! journeys {
             what_a_webhook_refuses_later_is_found_and_fixed: 0,
             a_job_that_cannot_be_resumed_is_run_by_a_copy: 2,
             a_preempted_pod_is_told_from_one_that_failed: 0,
+            a_job_that_was_checked_runs: 1,
+            what_a_check_refuses_the_submit_refuses: 0,
+            devices_that_no_node_has_block: 0,
+            a_quota_that_is_too_small_blocks: 0,
+            a_claim_that_is_not_there_blocks: 1,
+            a_volume_that_nobody_makes_blocks: 1,
+            a_secret_that_is_not_there_blocks: 0,
         }
     };
 }
