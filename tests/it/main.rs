@@ -19,6 +19,7 @@ mod pausing;
 mod platform;
 mod progress;
 mod queue;
+mod preflight;
 mod registry_of_tools;
 mod sizing;
 mod trainer;

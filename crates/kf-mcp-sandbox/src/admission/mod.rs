@@ -78,7 +78,7 @@ impl Admission<'_> {
 
     fn admit(&self, object: &mut Value, before: Option<&Value>) -> Result<Vec<String>, Status> {
         let Self { store, kind, now } = *self;
-        webhook::mutate(kind, object, before, now)?;
+        webhook::mutate(store, kind, object, before, now)?;
         if before.is_none() {
             self.service_account(object)?;
         }

@@ -42,11 +42,25 @@ const XGBOOST: &[&str] = &[
     "DMLC_TASK_ID",
     "DMLC_NUM_WORKER",
 ];
+/// What the API server says when nobody answers for the webhook.
+const DOWN: &str = "Internal error occurred: failed calling webhook \"defaulter.trainjob.trainer.kubeflow.org\": failed to call \
+                    webhook: Post \"https://kubeflow-trainer-controller-manager.kubeflow-system.svc:443/\
+                    mutate-trainer-kubeflow-org-v1alpha1-trainjob?timeout=10s\": no endpoints available for service \
+                    \"kubeflow-trainer-controller-manager\"";
 /// Where the label says that a runtime's owner does not want it checked.
 const UNCHECKED: &str = "/metadata/labels/trainer.kubeflow.org~1webhook-validation";
 
 /// What the mutating webhook does. It refuses what it cannot decode.
-pub(super) fn mutate(kind: &Kind, object: &mut Value, before: Option<&Value>, now: Timestamp) -> Result<(), Status> {
+pub(super) fn mutate(
+    store: &Store,
+    kind: &Kind,
+    object: &mut Value,
+    before: Option<&Value>,
+    now: Timestamp,
+) -> Result<(), Status> {
+    if kind.kind == "TrainJob" && is_down(store) {
+        return Err(Status::new(500, "InternalError", DOWN));
+    }
     if let Some(why) = undecodable(kind, object) {
         let hook = "defaulter.trainjob.trainer.kubeflow.org";
         return Err(Status::new(400, "", refused(hook, &why)));
@@ -79,6 +93,18 @@ pub(super) fn validate(
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// Whether Trainer's controller, which is the webhook, has no pod that answers. A world without its Deployment has it
+/// somewhere else.
+fn is_down(store: &Store) -> bool {
+    store
+        .get(
+            kind("Deployment"),
+            "kubeflow-system",
+            "kubeflow-trainer-controller-manager",
+        )
+        .is_some_and(|trainer| trainer["status"]["readyReplicas"].as_i64().unwrap_or_default() == 0)
 }
 
 fn refused(hook: &str, why: &str) -> String {

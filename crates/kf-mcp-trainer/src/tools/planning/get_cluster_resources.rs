@@ -19,11 +19,12 @@ use crate::slices;
 const CLOSED: usize = 20;
 
 /// Count the cluster's accelerators (GPU, MIG, TPU, NPU) by product, with what is free in all and on one node, CPU, memory
-/// and taints, and what quotas and queues leave a namespace. Use before choosing resources for a job.
+/// and taints, and what quotas and queues leave a namespace. Use before choosing a job's resources.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetClusterResources {
-    /// Whose quotas and queues.
+    /// Whose quotas.
+    #[schemars(with = "Option<String>")]
     namespace: Option<Namespace>,
 }
 

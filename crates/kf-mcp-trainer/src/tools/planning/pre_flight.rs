@@ -23,23 +23,23 @@ use answer::Flight;
 use first::First;
 use second::Second;
 
-/// Check what would make the next submit fail: versions, controller, runtime, rights, quota, devices, model, dataset, Secrets,
-/// claims, name, volume. Says how to fix it.
+/// Check what would make the next submit fail, and how to fix it: versions, controller, runtime, rights, quota, devices, model,
+/// dataset, Secrets, claims, name, volume.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreFlight {
-    /// As in fine_tune; none for your own program.
+    /// As in fine_tune.
     #[serde(default)]
     model: String,
     /// As in fine_tune.
     dataset: Option<String>,
-    /// Default by model, else torch-distributed.
+    /// Default by model.
     runtime: Option<String>,
     /// Nodes.
     #[serde(default = "one")]
     #[schemars(with = "i32")]
     num_workers: u32,
-    /// Default 1, or the runtime's.
+    /// Default 1 or runtime's.
     #[schemars(with = "Option<i32>")]
     gpu_per_node: Option<u32>,
     /// As in the submit.
@@ -54,6 +54,7 @@ pub struct PreFlight {
     /// Job name.
     name: Option<String>,
     /// Default yours.
+    #[schemars(with = "Option<String>")]
     namespace: Option<Namespace>,
     /// Secret's name.
     hf_secret: Option<String>,

@@ -174,7 +174,7 @@ impl PreFlight {
         let verdicts: Vec<Option<Verdict>> = asked.map(|device| fit(&plan, layout, device).verdict).collect();
         if !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Some(Verdict::No)) {
             report.warnings.push(format!(
-                "no device here likely has the memory for {} on {} x {per_node}: estimate_resources says what would",
+                "no device here likely has the memory for {}, with {} x {per_node} of them: estimate_resources says what would",
                 self.model.trim(),
                 self.num_workers
             ));
