@@ -1,6 +1,5 @@
 //! Tools of the training phase.
 
-mod fine_tune;
 pub(super) mod fine_tune;
 pub(super) mod plan;
 mod run_container_training;

@@ -181,6 +181,6 @@ impl PreFlight {
             nodes: self.num_workers,
             per_node,
         };
-        estimate.plan(asked).ok().map(|(_, plan)| plan)
+        estimate.known(asked).ok().map(|(_, plan)| plan)
     }
 }
