@@ -19,6 +19,7 @@ mod follow;
 mod gpu_use;
 mod guidance;
 mod hugging_face;
+mod legacy;
 mod loglines;
 mod manifest;
 mod platform;

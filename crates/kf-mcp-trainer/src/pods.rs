@@ -9,6 +9,8 @@ use kf_mcp_core::{redact, text};
 use kf_mcp_trainjob::Resources;
 use serde::Deserialize;
 
+use crate::legacy;
+
 /// The label that JobSet puts on every pod of a job: the job's name.
 pub(crate) const JOB: &str = "jobset.sigs.k8s.io/jobset-name";
 /// The label with the replicated job of a pod.
@@ -176,8 +178,10 @@ impl Pod {
         let named = |name: &str| self.spec.containers.iter().find(|c| c.name == name);
         named(wanted)
             .or_else(|| named("node"))
-            .or_else(|| self.spec.containers.first())
-            .map_or(wanted, |container| container.name.as_str())
+            .map(|container| container.name.as_str())
+            .or_else(|| legacy::container(self))
+            .or_else(|| self.spec.containers.first().map(|container| container.name.as_str()))
+            .unwrap_or(wanted)
     }
 
     /// What is known of a container.
@@ -271,15 +275,22 @@ pub(crate) fn outside(said: &str) -> String {
 /// `model-initializer`; in an MPI job the launcher is node-0 and the workers come after it, as in the Kubeflow SDK.
 pub(crate) fn steps(pods: &[Pod]) -> BTreeMap<String, &Pod> {
     let shift = u32::from(pods.iter().any(Pod::is_mpi));
-    let mut steps: BTreeMap<String, &Pod> = BTreeMap::new();
-    for pod in pods {
+    newest(pods.iter().filter_map(|pod| {
         let step = match pod.label(REPLICATED_JOB) {
-            "" => continue,
+            "" => return None,
             "launcher" => "node-0".to_owned(),
             "node" => format!("node-{}", pod.index() + shift),
             initializer @ ("dataset-initializer" | "model-initializer") => initializer.to_owned(),
             other => format!("{other}-{}", pod.index()),
         };
+        Some((step, pod))
+    }))
+}
+
+/// The newest pod of each step.
+pub(crate) fn newest<'a>(of_steps: impl Iterator<Item = (String, &'a Pod)>) -> BTreeMap<String, &'a Pod> {
+    let mut steps: BTreeMap<String, &Pod> = BTreeMap::new();
+    for (step, pod) in of_steps {
         let age = |pod: &Pod| (pod.metadata.creation_timestamp, pod.metadata.name.clone());
         let newest = steps.get(&step).is_none_or(|known| age(known) < age(pod));
         if newest {

@@ -264,7 +264,7 @@ impl Kube {
         self.decode(asked, &answer.body)
     }
 
-    fn decode<T: DeserializeOwned>(&self, asked: &Asked, body: &[u8]) -> Result<T, KubeError> {
+    pub(super) fn decode<T: DeserializeOwned>(&self, asked: &Asked, body: &[u8]) -> Result<T, KubeError> {
         serde_json::from_slice(body).map_err(|error| self.gate.error(asked, Cause::Malformed(error.to_string())))
     }
 
@@ -274,7 +274,7 @@ impl Kube {
     }
 
     /// One request that must succeed.
-    async fn succeed(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
+    pub(super) async fn succeed(&self, asked: &Asked, request: Request<Vec<u8>>) -> Result<Whole, KubeError> {
         let answer = self.exchange(asked, request).await?;
         if answer.status.is_success() {
             return Ok(answer);

@@ -3,6 +3,7 @@
 mod answer;
 pub mod client;
 pub mod connect;
+mod discovery;
 pub mod error;
 pub mod gate;
 pub mod groups;
