@@ -126,9 +126,14 @@ impl Text {
     /// A table with single spaces between the cells: few tokens, and still clear. Empty cells are written `-`, spaces in
     /// all but the last column become `_`, so that columns stay countable.
     pub fn table<const N: usize>(&mut self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+        self.rows(&head, rows.into_iter().map(Vec::from));
+    }
+
+    /// A table whose columns are only known when it is written.
+    pub fn rows(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
         self.line(head.join(" "));
         for row in rows {
-            let last = N - 1;
+            let last = row.len().saturating_sub(1);
             let cells: Vec<String> = row
                 .into_iter()
                 .enumerate()

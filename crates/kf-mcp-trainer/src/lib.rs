@@ -22,6 +22,7 @@ mod hugging_face;
 mod legacy;
 mod loglines;
 mod manifest;
+mod outputs;
 mod platform;
 mod pods;
 mod preflight;

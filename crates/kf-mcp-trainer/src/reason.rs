@@ -15,7 +15,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    fn new(code: impl Into<String>, message: impl AsRef<str>) -> Self {
+    pub(crate) fn new(code: impl Into<String>, message: impl AsRef<str>) -> Self {
         Self {
             code: code.into(),
             message: outside(message.as_ref()),
@@ -24,7 +24,7 @@ impl Reason {
 }
 
 /// How long Trainer may take before a job without any status is worth a look.
-const PATIENCE: i64 = 30;
+pub(crate) const PATIENCE: i64 = 30;
 
 /// Why a job is not running well, none when it is. `pods` are the newest of each step, or none when they are not known.
 pub(crate) fn of(job: &TrainJob, state: JobState, pods: Option<&[&Pod]>, now: Timestamp) -> Option<Reason> {
@@ -109,7 +109,7 @@ fn waiting(job: &TrainJob, pods: Option<&[&Pod]>, now: Timestamp) -> Option<Reas
 }
 
 /// The gravest of what pods say, and how many say it.
-fn of_pods(pods: &[&Pod]) -> Option<Reason> {
+pub(crate) fn of_pods(pods: &[&Pod]) -> Option<Reason> {
     let said: Vec<(u8, Reason)> = pods.iter().filter_map(|pod| of_pod(pod)).collect();
     let (rank, gravest) = said.iter().min_by_key(|(rank, _)| *rank)?;
     let same = said.iter().filter(|(other, _)| other == rank).count();

@@ -1,6 +1,6 @@
 //! The steps of a training job as one answer tells them: from its pods, and from its counters where there are none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kf_mcp_trainjob::{JobCounts, JobState, TrainJob};
 use schemars::JsonSchema;
@@ -41,6 +41,16 @@ pub(crate) fn steps(job: &TrainJob, state: JobState, pods: &[Pod]) -> (Vec<Step>
         .iter()
         .filter(|part| !have.contains(part.name.as_str()));
     steps.extend(without.map(|part| of_counts(job, part, state)));
+    bounded(steps)
+}
+
+/// The steps of which each has a pod, and how many were left out.
+pub(crate) fn listed(newest: &BTreeMap<String, &Pod>) -> (Vec<Step>, usize) {
+    bounded(newest.iter().map(|(name, pod)| of_pod(name, pod)).collect())
+}
+
+/// The steps in their order, as many as an answer holds.
+fn bounded(mut steps: Vec<Step>) -> (Vec<Step>, usize) {
     let left_out = steps.len().saturating_sub(MOST);
     if left_out > 0 {
         steps.sort_by_key(|step| {

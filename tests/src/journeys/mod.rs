@@ -10,8 +10,8 @@ mod lives;
 mod options;
 mod pausing;
 mod platform;
-mod progress;
 mod preflight;
+mod progress;
 
 pub use custom::*;
 pub use diagnosis::*;
@@ -22,8 +22,8 @@ pub use lives::*;
 pub use options::*;
 pub use pausing::*;
 pub use platform::*;
-pub use progress::*;
 pub use preflight::*;
+pub use progress::*;
 
 use serde_json::{Value, json};
 

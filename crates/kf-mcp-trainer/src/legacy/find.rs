@@ -51,17 +51,12 @@ pub(crate) fn served_hint(served: &[(&'static LegacyKind, &'static Resource)]) -
 }
 
 /// Reads a job of a kind; MPIJobs in the version that is served.
-pub(crate) async fn get(
-    cx: &Cx,
-    kind: &'static LegacyKind,
-    namespace: &str,
-    name: &str,
-) -> Result<Value, KubeError> {
+pub(crate) async fn get(cx: &Cx, kind: &'static LegacyKind, namespace: &str, name: &str) -> Result<Value, KubeError> {
     let read = async |of: &'static Resource| cx.kube().get::<Value>(of, Some(namespace), name).await;
     match read(&kind.resource).await {
-        Err(error) if error.is_not_served() && kind.resource.plural == MPI_V2.plural => {
-            read(&MPI_V2).await.map_err(|second| if second.is_not_served() { error } else { second })
-        }
+        Err(error) if error.is_not_served() && kind.resource.plural == MPI_V2.plural => read(&MPI_V2)
+            .await
+            .map_err(|second| if second.is_not_served() { error } else { second }),
         answer => answer,
     }
 }
@@ -76,9 +71,9 @@ pub(crate) struct Search {
 /// Looks for a name among the v1 kinds that are served, all at once.
 pub(crate) async fn find(cx: &Cx, namespace: &str, name: &str) -> Search {
     let served = served(cx).await;
-    let read = served.iter().map(|(kind, of)| async move {
-        (*kind, cx.kube().get::<Value>(of, Some(namespace), name).await)
-    });
+    let read = served
+        .iter()
+        .map(|(kind, of)| async move { (*kind, cx.kube().get::<Value>(of, Some(namespace), name).await) });
     let mut search = Search::default();
     for (kind, answer) in join_all(read).await {
         match answer {
@@ -116,7 +111,10 @@ pub(crate) async fn instead(
         }
         1 => Ok(search.found.swap_remove(0)),
         _ => {
-            let fix = format!("jobs of several kinds have this name: say which with kind ({})", names.join(", "));
+            let fix = format!(
+                "jobs of several kinds have this name: say which with kind ({})",
+                names.join(", ")
+            );
             Err(missed.fix(fix))
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::kind::LegacyKind;
 use super::policy::RunPolicy;
+use crate::outputs::{self, Output};
 use crate::pods::outside;
 
 /// Replica types that are read: the operator has five at most.
@@ -27,9 +28,11 @@ pub(crate) struct LegacyJob {
     pub(crate) replicas: Vec<Replica>,
     pub(crate) image: String,
     pub(crate) devices: Option<Devices>,
+    /// Where its outputs lie, as its leading replica says.
+    pub(crate) outputs: Vec<Output>,
     conditions: Vec<Condition>,
     pub(crate) started: Option<Timestamp>,
-    pub(crate) finished: Option<Timestamp>,
+    completed: Option<Timestamp>,
     /// What could not be read of it.
     pub(crate) problem: Option<String>,
 }
@@ -49,8 +52,15 @@ pub(crate) struct Replica {
 impl Replica {
     /// `Worker 3 (2 active)`.
     pub(crate) fn words(&self) -> String {
-        let counts = [("active", self.active), ("succeeded", self.succeeded), ("failed", self.failed)];
-        let told = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}"));
+        let counts = [
+            ("active", self.active),
+            ("succeeded", self.succeeded),
+            ("failed", self.failed),
+        ];
+        let told = counts
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(what, n)| format!("{n} {what}"));
         let told = told.collect::<Vec<_>>().join(", ");
         if told.is_empty() {
             format!("{} {}", self.r#type, self.replicas)
@@ -87,7 +97,11 @@ impl LegacyJob {
         if specs.is_empty() {
             problems.push(format!("has no {}", kind.replicas));
         }
-        let counts = |name: &str, of: &str| object["status"]["replicaStatuses"][name][of].as_i64().unwrap_or_default();
+        let counts = |name: &str, of: &str| {
+            object["status"]["replicaStatuses"][name][of]
+                .as_i64()
+                .unwrap_or_default()
+        };
         let replicas = specs.iter().map(|(name, spec)| Replica {
             r#type: outside(name),
             replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
@@ -96,9 +110,9 @@ impl LegacyJob {
             failed: counts(name, "failed"),
         });
         let containers: Vec<&Value> = specs.iter().filter_map(|(_, spec)| main(kind, spec)).collect();
-        let devices = containers.iter().find_map(|container| {
-            Resources::deserialize(&container["resources"]).ok()?.devices()
-        });
+        let devices = containers
+            .iter()
+            .find_map(|container| Resources::deserialize(&container["resources"]).ok()?.devices());
         let time = |pointer: &str| text(object, pointer).parse().ok();
         Self {
             kind,
@@ -106,11 +120,18 @@ impl LegacyJob {
             suspend: object["spec"]["runPolicy"]["suspend"] == true,
             policy: RunPolicy::read(&object["spec"]["runPolicy"]),
             replicas: replicas.collect(),
-            image: containers.first().map(|container| outside(text(container, "/image"))).unwrap_or_default(),
+            image: containers
+                .first()
+                .map(|container| outside(text(container, "/image")))
+                .unwrap_or_default(),
             devices,
+            outputs: specs
+                .first()
+                .map(|(_, spec)| outputs::of_spec(&spec["template"]["spec"], kind.container, &metadata.name))
+                .unwrap_or_default(),
             conditions,
             started: time("/status/startTime"),
-            finished: time("/status/completionTime"),
+            completed: time("/status/completionTime"),
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
             metadata,
         }
@@ -139,6 +160,15 @@ impl LegacyJob {
         JobState::Created
     }
 
+    /// When it ended. The operator writes no completion time for a job that failed.
+    pub(crate) fn ended(&self) -> Option<Timestamp> {
+        let failed = || {
+            self.holds("Failed")
+                .and_then(|condition| condition.last_transition_time)
+        };
+        self.completed.or_else(failed)
+    }
+
     /// How many pods it wants.
     pub(crate) fn nodes(&self) -> i64 {
         self.replicas.iter().fold(0, |sum, of| sum.saturating_add(of.replicas))
@@ -148,9 +178,18 @@ impl LegacyJob {
     pub(crate) fn all_devices(&self) -> Option<String> {
         let devices = self.devices.as_ref()?;
         // The launcher of an MPIJob usually has none; pods are counted, so this is at most.
-        let launchers: i64 = self.replicas.iter().filter(|of| of.r#type.eq_ignore_ascii_case("launcher")).map(|of| of.replicas).sum();
+        let launchers: i64 = self
+            .replicas
+            .iter()
+            .filter(|of| of.r#type.eq_ignore_ascii_case("launcher"))
+            .map(|of| of.replicas)
+            .sum();
         let nodes = u64::try_from(self.nodes().saturating_sub(launchers)).ok()?;
-        Some(format!("{} {}", nodes.saturating_mul(devices.per_node), outside(&devices.resource)))
+        Some(format!(
+            "{} {}",
+            nodes.saturating_mul(devices.per_node),
+            outside(&devices.resource)
+        ))
     }
 }
 
@@ -205,10 +244,18 @@ mod tests {
             let kind = kind(name);
             let replicas: serde_json::Map<String, Value> = types
                 .iter()
-                .map(|of| ((*of).to_owned(), json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}})))
+                .map(|of| {
+                    (
+                        (*of).to_owned(),
+                        json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}}),
+                    )
+                })
                 .collect();
-            let job = LegacyJob::read(kind, &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
-                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}));
+            let job = LegacyJob::read(
+                kind,
+                &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
+                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}),
+            );
             assert_eq!(job.problem, None, "{name}");
             let told: Vec<&str> = job.replicas.iter().map(|of| of.r#type.as_str()).collect();
             assert_eq!(told, types, "{name}: the leading type first");
@@ -224,8 +271,10 @@ mod tests {
     fn conditions_say_the_status() {
         use JobState::{Complete, Created, Failed, Running, Suspended};
         let read = |suspend: bool, conditions: &[(&str, &str)]| {
-            let conditions: Vec<Value> =
-                conditions.iter().map(|(of, status)| json!({"type": of, "status": status, "reason": "R"})).collect();
+            let conditions: Vec<Value> = conditions
+                .iter()
+                .map(|(of, status)| json!({"type": of, "status": status, "reason": "R"}))
+                .collect();
             LegacyJob::read(
                 kind("PyTorchJob"),
                 &json!({"spec": {"runPolicy": {"suspend": suspend}, "pytorchReplicaSpecs": {"Worker": {}}},
@@ -257,14 +306,21 @@ mod tests {
         );
         assert_eq!((job.metadata.name.as_str(), job.state()), ("odd", JobState::Created));
         let problem = job.problem.unwrap();
-        assert!(problem.contains("metadata is not readable") && problem.contains("conditions") && problem.contains("mpiReplicaSpecs"));
+        assert!(
+            problem.contains("metadata is not readable")
+                && problem.contains("conditions")
+                && problem.contains("mpiReplicaSpecs")
+        );
     }
 
     #[test]
     fn the_run_policy_is_told_in_words() {
         let policy = json!({"cleanPodPolicy": "None", "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,
             "backoffLimit": 3, "schedulingPolicy": {"queue": "research"}});
-        let job = LegacyJob::read(kind("TFJob"), &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}));
+        let job = LegacyJob::read(
+            kind("TFJob"),
+            &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}),
+        );
         assert_eq!(
             job.policy.words(),
             "ended after 3600 s, deleted 60 s after its end, 3 retries, cleans None pods, queue research"
@@ -274,9 +330,12 @@ mod tests {
 
     #[test]
     fn a_launcher_holds_no_devices() {
-        let job = LegacyJob::read(kind("MPIJob"), &json!({"spec": {"mpiReplicaSpecs": {
+        let job = LegacyJob::read(
+            kind("MPIJob"),
+            &json!({"spec": {"mpiReplicaSpecs": {
             "Launcher": {"template": {"spec": {"containers": [{"name": "mpi"}]}}},
-            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}));
+            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}),
+        );
         assert_eq!(job.all_devices().as_deref(), Some("16 nvidia.com/gpu"));
     }
 }

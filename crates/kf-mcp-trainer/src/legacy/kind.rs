@@ -50,17 +50,17 @@ kinds! {
 /// MPIJobs of the MPI operator: the same plural in a version of its own.
 pub(crate) const MPI_V2: Resource = Resource::new("kubeflow.org", "v2beta1", "mpijobs");
 
-/// A tool's own accesses, and one to each v1 kind with the given verbs.
+/// A tool's own accesses, and one to each v1 kind with the given verbs: `["get"].degrades(); Access::new(…), …`.
 macro_rules! with_legacy {
-    ($verbs:expr, $how:ident($($argument:expr)?); $($own:expr),* $(,)?) => {
+    ([$($verb:literal),*] $(. $how:ident($($argument:expr)?))*; $($own:expr),* $(,)?) => {
         &[
             $($own,)*
-            kf_mcp_core::Access::new("kubeflow.org", "pytorchjobs", $verbs).$how($($argument)?),
-            kf_mcp_core::Access::new("kubeflow.org", "tfjobs", $verbs).$how($($argument)?),
-            kf_mcp_core::Access::new("kubeflow.org", "mpijobs", $verbs).$how($($argument)?),
-            kf_mcp_core::Access::new("kubeflow.org", "xgboostjobs", $verbs).$how($($argument)?),
-            kf_mcp_core::Access::new("kubeflow.org", "jaxjobs", $verbs).$how($($argument)?),
-            kf_mcp_core::Access::new("kubeflow.org", "paddlejobs", $verbs).$how($($argument)?),
+            kf_mcp_core::Access::new("kubeflow.org", "pytorchjobs", &[$($verb),*])$(.$how($($argument)?))*,
+            kf_mcp_core::Access::new("kubeflow.org", "tfjobs", &[$($verb),*])$(.$how($($argument)?))*,
+            kf_mcp_core::Access::new("kubeflow.org", "mpijobs", &[$($verb),*])$(.$how($($argument)?))*,
+            kf_mcp_core::Access::new("kubeflow.org", "xgboostjobs", &[$($verb),*])$(.$how($($argument)?))*,
+            kf_mcp_core::Access::new("kubeflow.org", "jaxjobs", &[$($verb),*])$(.$how($($argument)?))*,
+            kf_mcp_core::Access::new("kubeflow.org", "paddlejobs", &[$($verb),*])$(.$how($($argument)?))*,
         ]
     };
 }
@@ -79,7 +79,8 @@ impl LegacyKind {
 
     fn named(word: &str) -> Option<&'static Self> {
         let word = word.trim();
-        let fits = |kind: &&Self| kind.name.eq_ignore_ascii_case(word) || kind.resource.plural.eq_ignore_ascii_case(word);
+        let fits =
+            |kind: &&Self| kind.name.eq_ignore_ascii_case(word) || kind.resource.plural.eq_ignore_ascii_case(word);
         KINDS.iter().find(fits)
     }
 }
@@ -204,13 +205,21 @@ mod tests {
         ] {
             let kind: JobKind = serde_json::from_value(json!(word)).unwrap();
             assert_eq!(kind.name(), name);
-            assert_eq!(serde_json::from_value::<KindOrAll>(json!(word)).unwrap(), KindOrAll::One(kind));
+            assert_eq!(
+                serde_json::from_value::<KindOrAll>(json!(word)).unwrap(),
+                KindOrAll::One(kind)
+            );
         }
         for all in ["*", "all"] {
             assert_eq!(serde_json::from_value::<KindOrAll>(json!(all)).unwrap(), KindOrAll::All);
         }
-        let refused = serde_json::from_value::<JobKind>(json!("Job\u{7}")).unwrap_err().to_string();
-        assert!(refused.contains("PyTorchJob") && refused.contains("not `Job`"), "{refused}");
+        let refused = serde_json::from_value::<JobKind>(json!("Job\u{7}"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("PyTorchJob") && refused.contains("not `Job`"),
+            "{refused}"
+        );
         assert!(serde_json::from_value::<JobKind>(json!("*")).is_err());
     }
 
@@ -225,8 +234,11 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_access() {
-        let declared: &[kf_mcp_core::Access] = with_legacy!(&["get"], degrades(););
+        let declared: &[kf_mcp_core::Access] = with_legacy!(["get"];);
         let plurals: Vec<&str> = KINDS.iter().map(|kind| kind.resource.plural).collect();
-        assert_eq!(declared.iter().map(|access| access.resource).collect::<Vec<_>>(), plurals);
+        assert_eq!(
+            declared.iter().map(|access| access.resource).collect::<Vec<_>>(),
+            plurals
+        );
     }
 }

@@ -17,10 +17,12 @@ mod find;
 mod job;
 mod kind;
 mod policy;
+mod reason;
 mod steps;
 
 pub(crate) use find::{get, instead, say_which, served, served_hint};
 pub(crate) use job::{LegacyJob, Replica};
 pub(crate) use kind::{JobKind, KindOrAll, LegacyKind, MPI_V2, with_legacy};
 pub(crate) use policy::RunPolicy;
-pub(crate) use steps::{JOB as JOB_LABEL, alias, container, is_of_job, of_kind, steps};
+pub(crate) use reason::{of_conditions, reason};
+pub(crate) use steps::{JOB as JOB_LABEL, alias, container, is_of_job, of_kind, selector, steps};

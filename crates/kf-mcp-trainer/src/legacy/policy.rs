@@ -47,9 +47,16 @@ impl RunPolicy {
     pub(crate) fn words(&self) -> String {
         let mut words = Vec::new();
         words.extend(self.active_deadline_seconds.map(|s| format!("ended after {s} s")));
-        words.extend(self.ttl_seconds_after_finished.map(|s| format!("deleted {s} s after its end")));
+        words.extend(
+            self.ttl_seconds_after_finished
+                .map(|s| format!("deleted {s} s after its end")),
+        );
         words.extend(self.backoff_limit.map(|n| format!("{n} retries")));
-        words.extend(self.clean_pod_policy.as_ref().map(|which| format!("cleans {which} pods")));
+        words.extend(
+            self.clean_pod_policy
+                .as_ref()
+                .map(|which| format!("cleans {which} pods")),
+        );
         words.extend(self.queue.as_ref().map(|queue| format!("queue {queue}")));
         words.join(", ")
     }

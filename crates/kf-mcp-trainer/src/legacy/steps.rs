@@ -26,7 +26,9 @@ fn label<'a>(pod: &'a Pod, name: &str) -> &'a str {
 /// Whether a pod that has the job's name was made for a job of this kind.
 pub(crate) fn of_kind(kind: &LegacyKind, pod: &Pod) -> bool {
     let operator = label(pod, OPERATOR);
-    let own = operator.strip_suffix("-controller").is_some_and(|of| of.eq_ignore_ascii_case(kind.name));
+    let own = operator
+        .strip_suffix("-controller")
+        .is_some_and(|of| of.eq_ignore_ascii_case(kind.name));
     operator.is_empty() || own || operator == MPI_OPERATOR && kind.name == "MPIJob"
 }
 
@@ -50,6 +52,13 @@ pub(crate) fn steps<'a>(kind: &LegacyKind, pods: &'a [Pod]) -> BTreeMap<String, 
         (!of.is_empty()).then(|| (format!("{of}-{}", index(pod)), pod))
     });
     newest(own)
+}
+
+/// The labels of a step's pod, for a job with more pods than one page; none for what is no step.
+pub(crate) fn selector(step: &str) -> Option<String> {
+    let (of, index) = step.rsplit_once('-')?;
+    let fits = !of.is_empty() && of.bytes().all(|c| c.is_ascii_lowercase()) && index.parse::<u32>().is_ok();
+    fits.then(|| format!("{TYPE}={of},{INDEX}={index}"))
 }
 
 /// The step that `node-0` means, the name that TrainJobs have for the first node: the replica that leads.
@@ -82,9 +91,7 @@ pub(crate) fn is_of_job(object: &Involved, kind: &LegacyKind, job: &str) -> bool
     };
     match object.kind.as_str() {
         "PodGroup" | "HorizontalPodAutoscaler" => object.name == job,
-        "Pod" | "Service" | "Job" => {
-            rest().is_some_and(is_replica) || object.kind == "Service" && object.name == job
-        }
+        "Pod" | "Service" | "Job" => rest().is_some_and(is_replica) || object.kind == "Service" && object.name == job,
         "ConfigMap" => rest() == Some("config"),
         "Secret" => rest() == Some("ssh"),
         other => other == kind.name && object.name == job,
@@ -119,31 +126,68 @@ mod tests {
     #[test]
     fn replicas_are_steps_whatever_operator_made_them() {
         let torch = [
-            pod("a-master-0", json!({JOB: "a", OPERATOR: "pytorchjob-controller", TYPE: "master", INDEX: "0", ROLE: "master"}), "pytorch"),
-            pod("a-worker-1", json!({JOB: "a", OPERATOR: "pytorchjob-controller", TYPE: "worker", INDEX: "1"}), "pytorch"),
+            pod(
+                "a-master-0",
+                json!({JOB: "a", OPERATOR: "pytorchjob-controller", TYPE: "master", INDEX: "0", ROLE: "master"}),
+                "pytorch",
+            ),
+            pod(
+                "a-worker-1",
+                json!({JOB: "a", OPERATOR: "pytorchjob-controller", TYPE: "worker", INDEX: "1"}),
+                "pytorch",
+            ),
             // a TFJob of the same name
-            pod("a-ps-0", json!({JOB: "a", OPERATOR: "tfjob-controller", TYPE: "ps", INDEX: "0"}), "tensorflow"),
+            pod(
+                "a-ps-0",
+                json!({JOB: "a", OPERATOR: "tfjob-controller", TYPE: "ps", INDEX: "0"}),
+                "tensorflow",
+            ),
         ];
         assert_eq!(names(kind("PyTorchJob"), &torch), ["master-0", "worker-1"]);
         assert_eq!(names(kind("TFJob"), &torch), ["ps-0"]);
         assert_eq!(torch[0].container(), "pytorch");
         let v1 = [
-            pod("b-launcher", json!({JOB: "b", OPERATOR: "mpijob-controller", TYPE: "launcher", ROLE: "master"}), "mpi"),
-            pod("b-worker-2", json!({JOB: "b", OPERATOR: "mpijob-controller", TYPE: "worker"}), "mpi"),
+            pod(
+                "b-launcher",
+                json!({JOB: "b", OPERATOR: "mpijob-controller", TYPE: "launcher", ROLE: "master"}),
+                "mpi",
+            ),
+            pod(
+                "b-worker-2",
+                json!({JOB: "b", OPERATOR: "mpijob-controller", TYPE: "worker"}),
+                "mpi",
+            ),
         ];
         assert_eq!(names(kind("MPIJob"), &v1), ["launcher-0", "worker-2"]);
         let v2 = [
-            pod("b-launcher-x2k9z", json!({JOB: "b", OPERATOR: MPI_OPERATOR, ROLE: "launcher"}), "own"),
-            pod("b-worker-2", json!({JOB: "b", OPERATOR: MPI_OPERATOR, ROLE: "worker", INDEX: "2"}), "own"),
+            pod(
+                "b-launcher-x2k9z",
+                json!({JOB: "b", OPERATOR: MPI_OPERATOR, ROLE: "launcher"}),
+                "own",
+            ),
+            pod(
+                "b-worker-2",
+                json!({JOB: "b", OPERATOR: MPI_OPERATOR, ROLE: "worker", INDEX: "2"}),
+                "own",
+            ),
         ];
         assert_eq!(names(kind("MPIJob"), &v2), ["launcher-0", "worker-2"]);
-        assert_eq!(v2[0].container(), "side", "the first, where none has a name that is known");
+        assert_eq!(
+            v2[0].container(),
+            "side",
+            "the first, where none has a name that is known"
+        );
     }
 
     #[test]
     fn node_0_is_the_replica_that_leads() {
         let some = pod("p", json!({}), "c");
-        let there = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), &some)).collect::<BTreeMap<_, _>>();
+        let there = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| ((*name).to_owned(), &some))
+                .collect::<BTreeMap<_, _>>()
+        };
         for (name, steps, asked, step) in [
             ("PyTorchJob", &["master-0", "worker-0"][..], "node-0", "master-0"),
             ("TFJob", &["ps-0", "worker-0"], "node-0", "worker-0"),
@@ -156,18 +200,53 @@ mod tests {
     }
 
     #[test]
+    fn a_step_far_down_the_list_is_asked_for_by_its_labels() {
+        for (step, labels) in [
+            ("worker-712", Some(format!("{TYPE}=worker,{INDEX}=712"))),
+            ("worker", None),
+            ("a b-1", None),
+            ("-1", None),
+        ] {
+            assert_eq!(selector(step), labels);
+        }
+    }
+
+    #[test]
     fn a_job_takes_its_own_events() {
         let of = |object: &str| {
             let (kind, name) = object.split_once('/').unwrap();
-            Involved { kind: kind.into(), name: name.into() }
+            Involved {
+                kind: kind.into(),
+                name: name.into(),
+            }
         };
-        for object in ["PyTorchJob/a", "Pod/a-master-0", "Service/a-worker-12", "PodGroup/a", "HorizontalPodAutoscaler/a"] {
+        for object in [
+            "PyTorchJob/a",
+            "Pod/a-master-0",
+            "Service/a-worker-12",
+            "PodGroup/a",
+            "HorizontalPodAutoscaler/a",
+        ] {
             assert!(is_of_job(&of(object), kind("PyTorchJob"), "a"), "{object}");
         }
-        for object in ["MPIJob/a", "Pod/a-launcher", "Job/a-launcher", "Pod/a-launcher-x2k9z", "ConfigMap/a-config"] {
+        for object in [
+            "MPIJob/a",
+            "Pod/a-launcher",
+            "Job/a-launcher",
+            "Pod/a-launcher-x2k9z",
+            "ConfigMap/a-config",
+        ] {
             assert!(is_of_job(&of(object), kind("MPIJob"), "a"), "{object}");
         }
-        for object in ["TFJob/a", "TrainJob/a", "Pod/a-node-0-0-abcde", "Pod/a-b-master-0", "Pod/ab-master-0", "Pod/a", "ConfigMap/a"] {
+        for object in [
+            "TFJob/a",
+            "TrainJob/a",
+            "Pod/a-node-0-0-abcde",
+            "Pod/a-b-master-0",
+            "Pod/ab-master-0",
+            "Pod/a",
+            "ConfigMap/a",
+        ] {
             assert!(!is_of_job(&of(object), kind("PyTorchJob"), "a"), "{object}");
         }
     }

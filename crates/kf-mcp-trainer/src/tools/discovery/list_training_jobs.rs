@@ -1,9 +1,9 @@
 //! `list_training_jobs`: the training jobs of a namespace or of all, page by page.
 //!
 //! Everything comes from the jobs themselves: no runtime and no pod is read, so a page without filters is one request.
+//! Jobs of the training operator v1 are lists of their own; how they are walked through is in `super::kinds`.
 
-use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::paging::{Limit, Listed, Scan, filter_words};
+use kf_mcp_core::paging::{Limit, Listed, filter_words};
 use kf_mcp_core::{
     Access, Cx, ErrorCode, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec, text,
 };
@@ -12,10 +12,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::kinds;
+use crate::legacy::{self, JobKind, KindOrAll, LegacyJob, with_legacy};
 use crate::pods::outside;
 use crate::reason;
 
-const NAME: &str = "list_training_jobs";
+pub(super) const NAME: &str = "list_training_jobs";
 /// How many notes the text shows.
 const MOST_NOTES: usize = 10;
 
@@ -26,6 +28,9 @@ pub struct ListTrainingJobs {
     /// Only jobs on this runtime.
     #[schemars(length(max = 253))]
     runtime: Option<String>,
+    /// Old kind, such as PyTorchJob; `*` for all.
+    #[serde(default)]
+    kind: KindOrAll,
     /// Only jobs with this status.
     status: Option<JobState>,
     /// Namespace, or `*` for all; yours by default.
@@ -46,10 +51,16 @@ pub struct TrainingJobs {
     jobs: Vec<Row>,
     #[serde(flatten)]
     listed: Listed,
+    /// Where other training jobs may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Row {
+    /// Of a job of the training operator v1; a TrainJob does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
@@ -74,6 +85,7 @@ impl Row {
         let reason = reason::of_conditions(job, status);
         let deleted = job.metadata.deletion_timestamp.map(|_| "is being deleted".to_owned());
         Self {
+            kind: None,
             name: outside(&job.metadata.name),
             namespace: all.then(|| outside(&job.metadata.namespace)),
             status,
@@ -84,6 +96,27 @@ impl Row {
             reason: reason.map(|reason| reason.code),
             nodes: job.nodes(),
             runtime: outside(&job.spec.runtime_ref.name),
+            created: job.metadata.creation_timestamp.map(text::time),
+        }
+    }
+
+    fn of_legacy(job: &LegacyJob, all: bool) -> Self {
+        let reason = legacy::of_conditions(job);
+        let deleted = job.metadata.deletion_timestamp.map(|_| "is being deleted".to_owned());
+        Self {
+            kind: Some(job.kind.name),
+            name: outside(&job.metadata.name),
+            namespace: all.then(|| outside(&job.metadata.namespace)),
+            status: job.state(),
+            note: job
+                .problem
+                .clone()
+                .or(deleted)
+                .or(reason.as_ref().map(|reason| reason.message.clone()))
+                .map(|n| outside(&n)),
+            reason: reason.map(|reason| outside(&reason.code)),
+            nodes: Some(job.nodes()).filter(|nodes| *nodes > 0),
+            runtime: String::new(),
             created: job.metadata.creation_timestamp.map(text::time),
         }
     }
@@ -110,20 +143,24 @@ impl Row {
 impl Render for TrainingJobs {
     fn render(&self, text: &mut Text) {
         let listed = &self.listed;
-        if listed.everywhere() && !self.jobs.is_empty() {
-            let row = |row: &Row, text: &Text| {
-                let namespace = row.namespace.clone().unwrap_or_default();
-                [namespace, row.name.clone(), row.status(), row.nodes(), row.age(text)]
-            };
-            let rows: Vec<_> = self.jobs.iter().map(|job| row(job, text)).collect();
-            text.table(["namespace", "name", "status", "nodes", "age"], rows);
-        } else if !self.jobs.is_empty() {
-            let rows: Vec<_> = self
-                .jobs
-                .iter()
-                .map(|row| [row.name.clone(), row.status(), row.nodes(), row.age(text)])
-                .collect();
-            text.table(["name", "status", "nodes", "age"], rows);
+        // A column that would say the same in each row is left out.
+        let (everywhere, kinds) = (listed.everywhere(), self.jobs.iter().any(|row| row.kind.is_some()));
+        let columns = [("namespace", everywhere), ("kind", kinds)];
+        let mut head: Vec<&str> = columns.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+        head.extend(["name", "status", "nodes", "age"]);
+        let rows: Vec<Vec<String>> = self
+            .jobs
+            .iter()
+            .map(|row| {
+                let mut cells = Vec::new();
+                cells.extend(everywhere.then(|| row.namespace.clone().unwrap_or_default()));
+                cells.extend(kinds.then(|| row.kind.unwrap_or("TrainJob").to_owned()));
+                cells.extend([row.name.clone(), row.status(), row.nodes(), row.age(text)]);
+                cells
+            })
+            .collect();
+        if !rows.is_empty() {
+            text.rows(&head, rows);
         }
         for row in self.jobs.iter().filter(|row| row.note.is_some()).take(MOST_NOTES) {
             text.line(format!(
@@ -148,29 +185,30 @@ impl Render for TrainingJobs {
             line.push_str(&format!("; next cursor: {cursor}"));
         }
         text.line(line);
+        text.fact("hint", self.hint.as_deref().unwrap_or_default());
     }
 }
 
+const ACCESS: &[Access] = with_legacy![["list"].cluster().with_argument("kind");
+    Access::new("trainer.kubeflow.org", "trainjobs", &["list"]).cluster(),
+];
+
 impl Tool for ListTrainingJobs {
     type Output = TrainingJobs;
-    const SPEC: ToolSpec = ToolSpec::read(NAME, Phase::Discovery)
-        .access(&[Access::new("trainer.kubeflow.org", "trainjobs", &["list"]).cluster()])
-        .next(&[
-            Next::to("get_training_job", "you want one job's steps and why it does not run"),
-            Next::to("list_namespaces", "the list is empty"),
-        ]);
+    const SPEC: ToolSpec = ToolSpec::read(NAME, Phase::Discovery).access(ACCESS).next(&[
+        Next::to("get_training_job", "you want one job's steps and why it does not run"),
+        Next::to("list_namespaces", "the list is empty"),
+    ]);
 
     async fn run(self, cx: &Cx) -> Result<TrainingJobs, ToolError> {
         let scope = cx.scope(self.namespace.as_ref()).await?;
-        let all = scope == Scope::All;
         let labels = self
             .label_selector
             .as_deref()
             .map(str::trim)
             .filter(|labels| !labels.is_empty());
-        let scan = Scan {
-            list: NAME,
-            of: &TRAIN_JOBS,
+        let walk = kinds::Walk {
+            kind: self.kind,
             scope: &scope,
             labels,
             filter: &filter_words(&[
@@ -180,20 +218,40 @@ impl Tool for ListTrainingJobs {
             limit: self.limit.rows(),
             cursor: self.cursor.as_deref(),
         };
-        let read = |raw: &RawValue| {
-            let (job, problem) = TrainJob::read(raw.get());
-            let fits = self
-                .runtime
-                .as_deref()
-                .is_none_or(|runtime| job.spec.runtime_ref.name == runtime)
-                && self.status.is_none_or(|status| JobState::of(&job) == status);
-            fits.then(|| Row::of(&job, problem, all))
+        let read = |kind: JobKind, raw: &RawValue| self.row(kind, raw, scope == Scope::All);
+        let found = walk.page(cx, read).await.map_err(|error| selector(error, labels))?;
+        // An empty list is the moment to say where else jobs may be; it alone pays for the look.
+        let asks = self.kind == KindOrAll::default() && found.rows.is_empty() && !found.listed.has_more;
+        let hint = if asks {
+            legacy::served_hint(&legacy::served(cx).await)
+        } else {
+            None
         };
-        let found = scan.page(cx, read).await.map_err(|error| selector(error, labels))?;
         Ok(TrainingJobs {
             jobs: found.rows,
             listed: found.listed,
+            hint,
         })
+    }
+}
+
+impl ListTrainingJobs {
+    /// The row of an object, none if a filter leaves it out.
+    fn row(&self, kind: JobKind, raw: &RawValue, all: bool) -> Option<Row> {
+        let fits = |runtime: &str, status: JobState| {
+            self.runtime.as_deref().is_none_or(|wanted| runtime == wanted)
+                && self.status.is_none_or(|wanted| status == wanted)
+        };
+        match kind {
+            JobKind::TrainJob => {
+                let (job, problem) = TrainJob::read(raw.get());
+                fits(&job.spec.runtime_ref.name, JobState::of(&job)).then(|| Row::of(&job, problem, all))
+            }
+            JobKind::Legacy(kind) => {
+                let job = LegacyJob::read(kind, &serde_json::from_str(raw.get()).unwrap_or_default());
+                fits("", job.state()).then(|| Row::of_legacy(&job, all))
+            }
+        }
     }
 }
 
@@ -238,6 +296,7 @@ mod tests {
                 next_cursor: Some("abc".into()),
                 total: Some(7),
             },
+            hint: None,
         };
         let mut text = Text::new("2026-01-01T00:05:00Z".parse().unwrap());
         page.render(&mut text);

@@ -2,6 +2,8 @@
 
 mod get_runtime;
 mod get_training_job;
+mod kinds;
+mod legacy_job;
 mod list_runtimes;
 mod list_training_jobs;
 mod progress;

@@ -3,16 +3,25 @@
 use kf_mcp_core::{Render, Text};
 
 use super::get_training_job::TrainingJob;
+use crate::legacy::{Replica, RunPolicy};
 
 /// Steps that the text shows.
 const MOST_STEPS: usize = 20;
 
 impl Render for TrainingJob {
     fn render(&self, text: &mut Text) {
-        text.line(format!("{} in {}: {}", self.name, self.namespace, self.status.as_str()));
+        let kind = self.kind.map(|kind| format!("{kind} ")).unwrap_or_default();
+        text.line(format!(
+            "{kind}{} in {}: {}",
+            self.name,
+            self.namespace,
+            self.status.as_str()
+        ));
         let why = [self.reason.as_deref(), self.message.as_deref()];
         text.fact("reason", why.into_iter().flatten().collect::<Vec<_>>().join(": "));
-        text.fact("runtime", format!("{} ({})", self.runtime.name, self.runtime.kind));
+        if let Some(runtime) = &self.runtime {
+            text.fact("runtime", format!("{} ({})", runtime.name, runtime.kind));
+        }
         let devices = self
             .devices
             .as_ref()
@@ -23,7 +32,16 @@ impl Render for TrainingJob {
             .map(|nodes| nodes.to_string())
             .unwrap_or_else(|| "as the runtime says".into());
         text.fact("nodes", format!("{nodes}{devices}"));
+        let replicas: Vec<String> = self.replicas.iter().map(Replica::words).collect();
+        text.fact("replicas", replicas.join(", "));
+        text.fact(
+            "run policy",
+            self.run_policy.as_ref().map(RunPolicy::words).unwrap_or_default(),
+        );
         text.fact("image", self.image.as_deref().unwrap_or_default());
+        for output in &self.outputs {
+            text.fact("output", output.words());
+        }
         let times = [
             ("created", &self.created),
             ("started", &self.started),

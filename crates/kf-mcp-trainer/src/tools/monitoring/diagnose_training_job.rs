@@ -13,6 +13,7 @@ use super::happenings::{Search, Wanted};
 use super::logs::no_log;
 use crate::diagnosis::{End, Facts, Finding, ends, findings};
 use crate::events::{Event, newest_first};
+use crate::legacy::JobKind;
 use crate::loglines::Tail;
 use crate::pods::{self, Pod, outside};
 use crate::refusal::{CHECK, of_job, said};
@@ -59,6 +60,7 @@ impl Tool for DiagnoseTrainingJob {
         };
         let wanted = Wanted {
             name: &self.name,
+            kind: JobKind::TrainJob,
             warnings_only: false,
         };
         let (object, page, search) = futures::join!(

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::happenings::{Search, Wanted};
 use super::why::{self, Job};
 use crate::events::{Event, newest_first};
+use crate::legacy::{self, JobKind, LegacyJob, with_legacy};
 use crate::pods::outside;
+use crate::refusal::{CHECK, of_job};
 
 /// Read the Kubernetes events of a training job and of its pods, jobs and volumes, newest first: scheduling, image pulls,
 /// crashes, quota and controller errors. The cluster keeps events for about an hour.
@@ -21,6 +23,8 @@ pub struct GetTrainingEvents {
     name: JobName,
     /// Its namespace.
     namespace: Option<Namespace>,
+    /// Old kind, such as PyTorchJob.
+    kind: Option<JobKind>,
     /// At most this many, the newest.
     #[serde(default)]
     limit: Limit,
@@ -32,6 +36,9 @@ pub struct GetTrainingEvents {
 /// What `get_training_events` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Events {
+    /// Of a job of the training operator v1; a TrainJob does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     name: String,
     namespace: String,
     events: Vec<Row>,
@@ -60,8 +67,9 @@ impl Render for Events {
     fn render(&self, text: &mut Text) {
         if !self.events.is_empty() {
             let (name, note) = (&self.name, self.note);
+            let kind = self.kind.map(|kind| format!("{kind} ")).unwrap_or_default();
             text.line(format!(
-                "{} of {} events of {name} ({note})",
+                "{} of {} events of {kind}{name} ({note})",
                 self.events.len(),
                 self.total
             ));
@@ -88,7 +96,7 @@ impl Render for Events {
 impl Tool for GetTrainingEvents {
     type Output = Events;
     const SPEC: ToolSpec = ToolSpec::read("get_training_events", Phase::Monitoring)
-        .access(&[
+        .access(with_legacy![["get"].degrades();
             Access::new("", "events", &["list"]),
             Access::new("trainer.kubeflow.org", "trainjobs", &["get"]).degrades(),
         ])
@@ -99,26 +107,44 @@ impl Tool for GetTrainingEvents {
 
     async fn run(self, cx: &Cx) -> Result<Events, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let wanted = Wanted {
+        let wanted = |kind: JobKind| Wanted {
             name: &self.name,
+            kind,
             warnings_only: self.warnings_only,
         };
+        let mut kind = self.kind.unwrap_or_default();
+        let mut search = wanted(kind).collect(cx, &namespace).await?;
+        let mut why = None;
+        if search.found.is_empty() && kind == JobKind::TrainJob {
+            // The job is read to say why; it also tells what its parts are called, if they have names of their own.
+            match why::job(cx, &namespace, &self.name).await {
+                Ok(job) => {
+                    search.found = wanted(kind).own(&search.first, &job.as_ref().map(Job::parts).unwrap_or_default());
+                    let created = job.as_ref().and_then(|job| job.metadata.creation_timestamp);
+                    why = search.found.is_empty().then(|| self.why_none(created, cx.now()));
+                }
+                Err(missed) => {
+                    let other = legacy::instead(cx, &namespace, &self.name, self.kind, missed).await?;
+                    kind = JobKind::Legacy(other.kind);
+                    search = wanted(kind).collect(cx, &namespace).await?;
+                }
+            }
+        }
+        if let Some(legacy) = kind.legacy().filter(|_| search.found.is_empty()) {
+            let created = match legacy::get(cx, legacy, &namespace, &self.name).await {
+                Ok(object) => LegacyJob::read(legacy, &object).metadata.creation_timestamp,
+                Err(error) if error.is_forbidden() => None,
+                Err(error) => return Err(of_job(error, &self.name, &namespace, CHECK)),
+            };
+            why = Some(self.why_none(created, cx.now()));
+        }
         let Search {
-            mut found,
-            first,
-            mut not_seen,
-        } = wanted.collect(cx, &namespace).await?;
+            found, mut not_seen, ..
+        } = search;
         if !self.warnings_only {
             for what in &mut not_seen {
                 what.push_str("; warnings_only=true reaches further");
             }
-        }
-        let mut why = None;
-        if found.is_empty() {
-            // The job is read to say why; it also tells what its parts are called, if they have names of their own.
-            let job = why::job(cx, &namespace, &self.name).await?;
-            found = wanted.own(&first, &job.as_ref().map(Job::parts).unwrap_or_default());
-            why = found.is_empty().then(|| self.why_none(job.as_ref(), cx.now()));
         }
         let events = newest_first(found.into_values().collect());
         let total = events.len();
@@ -128,6 +154,7 @@ impl Tool for GetTrainingEvents {
             .map(|(event, count)| row(&event, count))
             .collect();
         Ok(Events {
+            kind: kind.legacy().map(|kind| kind.name),
             name: self.name.to_string(),
             namespace,
             events,
@@ -154,8 +181,7 @@ fn row(event: &Event, count: u64) -> Row {
 
 impl GetTrainingEvents {
     /// Why there are no events.
-    fn why_none(&self, job: Option<&Job>, now: Timestamp) -> String {
-        let created = job.and_then(|job| job.metadata.creation_timestamp);
+    fn why_none(&self, created: Option<Timestamp>, now: Timestamp) -> String {
         let created = created.map(|at| format!("; the job was created {} ago", text::age(at, now)));
         let what = if self.warnings_only { "warnings" } else { "events" };
         let created = created.unwrap_or_default();

@@ -16,8 +16,9 @@ use super::lookup::pods;
 use super::read::read;
 use super::why;
 use crate::follow::{End, follow};
+use crate::legacy::{self, JobKind, with_legacy};
 use crate::loglines::{Tail, pattern};
-use crate::pods::{Run, index_of, outside, steps};
+use crate::pods::{Pod, Run, index_of, outside, steps};
 
 /// How long a log is followed.
 const FOLLOW: Duration = Duration::from_secs(50);
@@ -37,6 +38,8 @@ pub struct GetTrainingLogs {
     step: String,
     /// Its namespace.
     namespace: Option<Namespace>,
+    /// Old kind, such as PyTorchJob.
+    kind: Option<JobKind>,
     /// Wait up to 50 s for new lines.
     #[serde(default)]
     follow: bool,
@@ -65,7 +68,7 @@ fn hundred() -> usize {
 impl Tool for GetTrainingLogs {
     type Output = Logs;
     const SPEC: ToolSpec = ToolSpec::read("get_training_logs", Phase::Monitoring)
-        .access(&[
+        .access(with_legacy![["get"].degrades();
             Access::new("", "pods", &["list"]),
             Access::new("", "pods/log", &["get"]),
             Access::new("trainer.kubeflow.org", "trainjobs", &["get"]).degrades(),
@@ -141,21 +144,34 @@ impl GetTrainingLogs {
             note: "untrusted text, data only",
             ..Logs::default()
         });
-        let pods = pods(cx, &namespace, &self.name, &self.step).await?;
-        if pods.is_empty() {
-            logs.why = Some(why::no_pods(cx, &namespace, &self.name).await?);
-            logs.hints
-                .push("get_training_events tells what happened in the last hour".into());
-            return Ok(Found::Nothing(logs));
+        let given = self.kind.unwrap_or_default();
+        let (kind, pods) = match self.pods(cx, &namespace, given).await {
+            Err(missed) if given == JobKind::TrainJob => {
+                let found = legacy::instead(cx, &namespace, &self.name, self.kind, missed).await?;
+                let kind = JobKind::Legacy(found.kind);
+                (kind, self.pods(cx, &namespace, kind).await?)
+            }
+            pods => (given, pods?),
+        };
+        logs.kind = kind.legacy().map(|kind| kind.name);
+        let pods = match pods {
+            Ok(pods) => pods,
+            Err(why) => {
+                logs.why = Some(why);
+                logs.hints
+                    .push("get_training_events tells what happened in the last hour".into());
+                return Ok(Found::Nothing(logs));
+            }
+        };
+        let steps = kind
+            .legacy()
+            .map_or_else(|| steps(&pods), |kind| legacy::steps(kind, &pods));
+        if let Some(kind) = kind.legacy() {
+            logs.step = legacy::alias(kind, &self.step, &steps);
         }
-        let steps = steps(&pods);
-        let Some(pod) = steps.get(&self.step) else {
-            logs.why = Some(why::no_step(
-                &self.name,
-                &self.step,
-                &steps,
-                index_of("node-0", &pods).is_none(),
-            )?);
+        let Some(pod) = steps.get(&logs.step) else {
+            let mpi = kind == JobKind::TrainJob && index_of("node-0", &pods).is_none();
+            logs.why = Some(why::no_step(&self.name, &logs.step, &steps, mpi)?);
             return Ok(Found::Nothing(logs));
         };
         let container = pod.container();
@@ -181,6 +197,19 @@ impl GetTrainingLogs {
             namespace,
         };
         Ok(Found::Log(logs, place))
+    }
+
+    /// The pods of the job, or why it has none.
+    async fn pods(&self, cx: &Cx, namespace: &str, kind: JobKind) -> Result<Result<Vec<Pod>, String>, ToolError> {
+        let pods = pods(cx, namespace, kind, &self.name, &self.step).await?;
+        if !pods.is_empty() {
+            return Ok(Ok(pods));
+        }
+        let why = match kind {
+            JobKind::TrainJob => why::no_pods(cx, namespace, &self.name).await?,
+            JobKind::Legacy(kind) => why::no_pods_of_legacy(cx, namespace, kind, &self.name).await?,
+        };
+        Ok(Err(why))
     }
 
     /// What to ask for: one line more than is answered tells whether there are more.

@@ -20,6 +20,7 @@ use super::progress::{FromLog, Row, TrainingProgress};
 use super::read::read;
 use super::why;
 use crate::gpu_use::{self, Gpu};
+use crate::legacy::JobKind;
 use crate::pods::{self, JOB, Pod, Run, index_of, outside};
 use crate::progress::{Story, chart};
 use crate::refusal::{CHECK, of_job, said};
@@ -100,7 +101,7 @@ impl Tool for GetTrainingProgress {
             ..ListQuery::default()
         };
         let rest = async {
-            let pods = pods(cx, &namespace, &self.name, &self.step).await;
+            let pods = pods(cx, &namespace, JobKind::TrainJob, &self.name, &self.step).await;
             let log = match &pods {
                 Ok(pods) => self.log(cx, &namespace, pods).await,
                 Err(_) => Ok(Log::default()),

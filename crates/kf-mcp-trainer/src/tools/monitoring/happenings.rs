@@ -6,7 +6,8 @@ use kf_mcp_core::kube::resources::EVENTS;
 use kf_mcp_core::kube::{ListQuery, Page};
 use kf_mcp_core::{Cx, ToolError};
 
-use crate::events::{Event, is_of_job};
+use crate::events::{Event, Involved, is_of_job};
+use crate::legacy::{self, JobKind};
 
 /// Events of one page; two are read at most, because a busy namespace has tens of thousands.
 const PAGE: u32 = 500;
@@ -25,6 +26,8 @@ pub(super) struct Search {
 pub(super) struct Wanted<'a> {
     /// The job.
     pub(super) name: &'a str,
+    /// Its kind, which decides what its parts are called.
+    pub(super) kind: JobKind,
     /// Only what went wrong.
     pub(super) warnings_only: bool,
 }
@@ -87,9 +90,11 @@ impl Wanted<'_> {
     /// The job's events of a page, with those of its parts.
     pub(super) fn own(&self, page: &Page, parts: &[&str]) -> BTreeMap<String, Event> {
         let (events, _) = page.decode::<Event>();
-        let wanted = |event: &Event| {
-            is_of_job(&event.involved_object, self.name, parts) && (event.is_warning() || !self.warnings_only)
+        let of_job = |object: &Involved| match self.kind {
+            JobKind::TrainJob => is_of_job(object, self.name, parts),
+            JobKind::Legacy(kind) => legacy::is_of_job(object, kind, self.name),
         };
+        let wanted = |event: &Event| of_job(&event.involved_object) && (event.is_warning() || !self.warnings_only);
         events
             .into_iter()
             .filter(wanted)

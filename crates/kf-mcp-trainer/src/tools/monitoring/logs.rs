@@ -14,6 +14,9 @@ pub(super) const MOST: usize = 5000;
 /// What `get_training_logs` answers.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Logs {
+    /// Of a job of the training operator v1; a TrainJob does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'static str>,
     pub(super) name: String,
     pub(super) namespace: String,
     pub(super) step: String,
@@ -45,7 +48,11 @@ pub struct Logs {
 
 impl Render for Logs {
     fn render(&self, text: &mut Text) {
-        let mut head = vec![format!("log of {}/{} step {}", self.namespace, self.name, self.step)];
+        let kind = self.kind.map(|kind| format!("{kind} ")).unwrap_or_default();
+        let mut head = vec![format!(
+            "log of {kind}{}/{} step {}",
+            self.namespace, self.name, self.step
+        )];
         head.extend(self.pod.as_ref().map(|pod| format!("pod {pod}")));
         head.extend(
             self.container

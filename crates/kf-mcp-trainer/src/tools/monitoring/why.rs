@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kf_mcp_core::kube::meta::null_is_empty;
 use kf_mcp_core::kube::resources::{EVENTS, TRAIN_JOBS};
 use kf_mcp_core::kube::{Condition, ListQuery, Meta};
 use kf_mcp_core::{Cx, ErrorCode, ToolError, text};
+use kf_mcp_trainjob::JobState;
 use serde::Deserialize;
 
 use crate::events::{Event, is_of_job, newest_first};
+use crate::legacy::{self, LegacyJob, LegacyKind};
 use crate::pods::{Named, Pod, outside};
-use crate::refusal::CHECK;
+use crate::refusal::{CHECK, of_job};
 
 /// A training job, as far as its state goes.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +38,19 @@ struct JobStatus {
     jobs_status: Vec<Named>,
 }
 
+/// Why a job that is paused has no pods.
+const SUSPENDED: &str =
+    "the job is suspended: suspending deletes its pods and their logs, and it gets new ones when it is resumed";
+
+fn gone(state: &str, said: &str) -> String {
+    format!("the job is {state} ({said}) and its pods are gone, and their logs with them")
+}
+
+fn not_yet(created: Option<Timestamp>, now: Timestamp) -> String {
+    let age = created.map(|at| format!(" (the job was created {} ago)", text::age(at, now)));
+    format!("the job has no pods yet{}", age.unwrap_or_default())
+}
+
 impl Job {
     /// The names of the replicated jobs that the job was made into, none before that.
     pub(super) fn parts(&self) -> Vec<&str> {
@@ -49,24 +65,17 @@ impl Job {
     }
 
     /// Why the job has no pods.
-    pub(super) fn no_pods(&self, now: jiff::Timestamp) -> String {
+    pub(super) fn no_pods(&self, now: Timestamp) -> String {
         let conditions = self.status.conditions.as_deref().unwrap_or_default();
         let holds = |kind: &str| conditions.iter().find(|c| c.kind == kind && c.is_true());
         if let Some(end) = holds("Failed").or_else(|| holds("Complete")) {
             let said = outside(&format!("{}: {}", end.reason, end.message));
-            return format!(
-                "the job is {} ({said}) and its pods are gone, and their logs with them",
-                end.kind
-            );
+            return gone(&end.kind, &said);
         }
         if self.spec.suspend == Some(true) || holds("Suspended").is_some() {
-            return "the job is suspended: suspending deletes its pods and their logs, and it gets new ones when it is resumed".into();
+            return SUSPENDED.into();
         }
-        let age = self.metadata.creation_timestamp.map(|at| text::age(at, now));
-        let age = age
-            .map(|age| format!(" (the job was created {age} ago)"))
-            .unwrap_or_default();
-        format!("the job has no pods yet{age}")
+        not_yet(self.metadata.creation_timestamp, now)
     }
 }
 
@@ -94,6 +103,35 @@ pub(super) async fn no_pods(cx: &Cx, namespace: &str, name: &str) -> Result<Stri
     }
     let parts = job.parts();
     let of_job = |event: &Event| is_of_job(&event.involved_object, name, &parts);
+    Ok(with_warning(cx, namespace, "type=Warning".into(), of_job, reason).await)
+}
+
+/// The same for a job of the training operator v1.
+pub(super) async fn no_pods_of_legacy(
+    cx: &Cx,
+    namespace: &str,
+    kind: &'static LegacyKind,
+    name: &str,
+) -> Result<String, ToolError> {
+    let job = match legacy::get(cx, kind, namespace, name).await {
+        Ok(object) => LegacyJob::read(kind, &object),
+        Err(error) if error.is_forbidden() => {
+            let (kind, plural) = (kind.name, kind.resource.plural);
+            return Ok(format!(
+                "there are no pods of such a {kind}, and you may not read {plural} to see whether it exists"
+            ));
+        }
+        Err(error) => return Err(of_job(error, name, namespace, CHECK)),
+    };
+    let end = job.holds("Failed").or_else(|| job.holds("Succeeded"));
+    if let Some(end) = end {
+        return Ok(gone(&end.kind, &outside(&format!("{}: {}", end.reason, end.message))));
+    }
+    if job.state() == JobState::Suspended {
+        return Ok(SUSPENDED.into());
+    }
+    let reason = not_yet(job.metadata.creation_timestamp, cx.now());
+    let of_job = |event: &Event| legacy::is_of_job(&event.involved_object, kind, name);
     Ok(with_warning(cx, namespace, "type=Warning".into(), of_job, reason).await)
 }
 
