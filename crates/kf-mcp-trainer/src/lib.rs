@@ -7,6 +7,7 @@
 use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
 
 mod capacity;
+mod claims;
 mod compatibility;
 mod copy;
 mod crd;
@@ -22,6 +23,7 @@ mod hugging_face;
 mod legacy;
 mod loglines;
 mod manifest;
+mod origin;
 mod outputs;
 mod platform;
 mod pods;

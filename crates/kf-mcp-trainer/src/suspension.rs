@@ -3,8 +3,9 @@
 //! Trainer tells success when it has read the wish, not when its JobSet has followed; on runtimes with certain volume
 //! claims the JobSet never does. So what a TrainJob claims is compared with the counters of its parts.
 
-use kf_mcp_trainjob::{JobState, Runtime, SuspendTrap, TrainJob, suspend_trap};
+use kf_mcp_trainjob::{JobState, ObjectMeta, Runtime, SuspendTrap, TrainJob, suspend_trap};
 
+use crate::legacy::LegacyJob;
 use crate::pods::outside;
 
 /// How far a job is with what it was told.
@@ -35,6 +36,19 @@ pub(crate) fn reach(job: &TrainJob, suspend: bool) -> Reach {
     }
 }
 
+/// The same for a job of the training operator v1, which says `Suspended` itself once its pods are gone.
+pub(crate) fn reach_of_legacy(job: &LegacyJob, suspend: bool) -> Reach {
+    if job.state().is_final() {
+        return Reach::Ended;
+    }
+    let told = job.holds("Suspended").is_some();
+    if job.suspend == suspend && told == suspend {
+        Reach::Done
+    } else {
+        Reach::Open
+    }
+}
+
 /// Whether the pods of a job that is told to pause run on.
 pub(crate) fn runs_on(job: &TrainJob) -> bool {
     suspend_trap(job) == Some(SuspendTrap::StillRunning)
@@ -51,6 +65,21 @@ pub(crate) fn is_blocked(job: &TrainJob, runtime: Option<&Runtime>) -> bool {
 
 /// What happens, apart from the number of pods and devices at the moment.
 pub(crate) fn effects(job: &TrainJob, suspend: bool, runtime: Option<&Runtime>, devices: Option<&str>) -> Vec<String> {
+    let mut effects = effects_on_pods(suspend, devices, job.spec.active_deadline_seconds);
+    if job.has_initializers() {
+        effects.push("initializers that have finished are not run again".into());
+    }
+    if is_blocked(job, runtime) {
+        // The warning beside it says why it will not.
+        effects
+            .iter_mut()
+            .for_each(|effect| effect.insert_str(0, "should it work: "));
+    }
+    effects
+}
+
+/// What happens to the pods of a job of any kind.
+pub(crate) fn effects_on_pods(suspend: bool, devices: Option<&str>, deadline: Option<i64>) -> Vec<String> {
     let mut effects = Vec::new();
     if suspend {
         effects.push("its pods end, and their logs are lost: get_training_logs reads them before".to_owned());
@@ -63,18 +92,9 @@ pub(crate) fn effects(job: &TrainJob, suspend: bool, runtime: Option<&Runtime>, 
             Some(devices) => format!("new pods are made, which wait until {devices} are free"),
             None => "new pods are made, with new logs".into(),
         });
-        if let Some(seconds) = job.spec.active_deadline_seconds {
+        if let Some(seconds) = deadline {
             effects.push(format!("its deadline of {seconds} s begins anew"));
         }
-    }
-    if job.has_initializers() {
-        effects.push("initializers that have finished are not run again".into());
-    }
-    if is_blocked(job, runtime) {
-        // The warning beside it says why it will not.
-        effects
-            .iter_mut()
-            .for_each(|effect| effect.insert_str(0, "should it work: "));
     }
     effects
 }
@@ -100,16 +120,37 @@ pub(crate) fn warnings(job: &TrainJob, suspend: bool, runtime: Option<&Runtime>)
             "it will most likely stay paused: {why}. Submit it again under another name instead"
         ));
     }
-    if job.metadata.labels.contains_key("kueue.x-k8s.io/queue-name") {
+    warnings.extend(warnings_of_queues(&job.metadata, &job.spec.managed_by));
+    warnings
+}
+
+/// Who else decides about a job of any kind.
+pub(crate) fn warnings_of_queues(metadata: &ObjectMeta, managed_by: &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if metadata.labels.contains_key("kueue.x-k8s.io/queue-name") {
         warnings.push("Kueue decides when this job runs, and may undo it".into());
     }
-    if job.spec.managed_by == "kueue.x-k8s.io/multikueue" {
+    if managed_by == "kueue.x-k8s.io/multikueue" {
         warnings.push("MultiKueue runs this job in another cluster".into());
     }
-    if job.metadata.deletion_timestamp.is_some() {
+    if metadata.deletion_timestamp.is_some() {
         warnings.push("it is being deleted".into());
     }
     warnings
+}
+
+/// What has become of a job of the training operator v1, in a sentence.
+pub(crate) fn outcome_of_legacy(reach: Reach, suspend: bool) -> &'static str {
+    match (reach, suspend) {
+        (Reach::Done, false) => "is resumed: get_training_job tells when it runs",
+        (Reach::Open, true) => {
+            "was told to pause, but the training operator has not answered yet: get_training_job shows whether it does"
+        }
+        (Reach::Open, false) => {
+            "was told to go on, but the training operator has not answered yet: get_training_job shows whether it does"
+        }
+        _ => outcome(reach, suspend),
+    }
 }
 
 /// What has become of it, in a sentence.
@@ -172,6 +213,27 @@ mod tests {
         ] {
             assert_eq!(reach(&job, suspend), want, "{job:?}");
         }
+    }
+
+    #[test]
+    fn a_v1_job_says_itself_when_it_is_paused() {
+        let legacy = |suspend: bool, holds: &str| {
+            let kind: crate::legacy::JobKind = serde_json::from_value(json!("PyTorchJob")).unwrap();
+            let object = json!({"spec": {"runPolicy": {"suspend": suspend}},
+                "status": {"conditions": [{"type": holds, "status": "True"}]}});
+            LegacyJob::read(kind.legacy().unwrap(), &object)
+        };
+        for (job, suspend, want) in [
+            (legacy(true, "Running"), true, Reach::Open),
+            (legacy(true, "Suspended"), true, Reach::Done),
+            (legacy(false, "Suspended"), false, Reach::Open),
+            (legacy(false, "Running"), false, Reach::Done),
+            (legacy(false, "Created"), true, Reach::Open),
+            (legacy(true, "Succeeded"), true, Reach::Ended),
+        ] {
+            assert_eq!(reach_of_legacy(&job, suspend), want, "{job:?}");
+        }
+        assert!(outcome_of_legacy(Reach::Open, true).contains("training operator"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct LegacyJob {
     /// Whether it is told to pause.
     pub(crate) suspend: bool,
     pub(crate) policy: RunPolicy,
+    /// Who reconciles it, empty when it does not say.
+    pub(crate) managed_by: String,
     /// Replica types, those that lead first.
     pub(crate) replicas: Vec<Replica>,
     pub(crate) image: String,
@@ -118,6 +120,7 @@ impl LegacyJob {
             kind,
             api_version: text(object, "/apiVersion").to_owned(),
             suspend: object["spec"]["runPolicy"]["suspend"] == true,
+            managed_by: text(object, "/spec/runPolicy/managedBy").to_owned(),
             policy: RunPolicy::read(&object["spec"]["runPolicy"]),
             replicas: replicas.collect(),
             image: containers

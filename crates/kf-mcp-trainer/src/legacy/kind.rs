@@ -104,6 +104,14 @@ impl JobKind {
         }
     }
 
+    /// The kind in a sentence: a TrainJob is what everybody means by a training job.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::TrainJob => "training job",
+            Self::Legacy(kind) => kind.name,
+        }
+    }
+
     /// The v1 kind, none for a TrainJob.
     pub(crate) fn legacy(self) -> Option<&'static LegacyKind> {
         match self {

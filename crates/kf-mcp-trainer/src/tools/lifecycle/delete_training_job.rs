@@ -1,14 +1,18 @@
 //! `delete_training_job`: deletes a training job with all that belongs to it.
 
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
+use kf_mcp_core::kube::{KubeError, Resource};
 use kf_mcp_core::{Access, Change, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
-use kf_mcp_trainjob::{JobName, JobState, TrainJob};
+use kf_mcp_trainjob::{JobName, JobState, ObjectMeta, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::claims::{self, Claims};
+use crate::legacy::{self, JobKind, LegacyJob, with_legacy};
+use crate::origin::Origin;
 use crate::pods::outside;
-use crate::refusal::of_job;
+use crate::refusal::{of_job, said};
 use crate::removal::{Removal, replaced};
 
 const NAME: &str = "delete_training_job";
@@ -23,31 +27,44 @@ pub struct DeleteTrainingJob {
     name: JobName,
     /// Namespace; yours by default.
     namespace: Option<Namespace>,
+    /// Old kind, such as PyTorchJob.
+    kind: Option<JobKind>,
 }
 
 /// What would go. The status is no part of the plan's identity, but whether the job has ended is: then other things are
 /// lost.
 #[derive(Debug, Serialize)]
 pub struct Deletion {
+    kind: JobKind,
     name: String,
     namespace: String,
     uid: String,
     generation: i64,
     finished: bool,
+    created_by: String,
     deletes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keeps: Vec<String>,
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_seen: Vec<String>,
     #[serde(skip)]
     status: JobState,
+    #[serde(skip)]
+    of: &'static Resource,
 }
 
 /// What `delete_training_job` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
+    kind: &'static str,
     name: String,
     namespace: String,
     /// False when it was gone already.
     deleted: bool,
     already_gone: bool,
+    #[serde(skip)]
+    words: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -55,13 +72,17 @@ pub struct Deleted {
 impl Render for Deletion {
     fn render(&self, text: &mut Text) {
         text.line(format!(
-            "delete training job {} in {} ({})",
+            "delete {} {} in {} ({})",
+            self.kind.words(),
             self.name,
             self.namespace,
             self.status.as_str()
         ));
+        text.fact("created by", &self.created_by);
         text.fact("with it go", self.deletes.join(", "));
+        text.fact("what stays", self.keeps.join(", "));
         text.facts("warning", &self.warnings);
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -72,7 +93,7 @@ impl Render for Deleted {
         } else {
             "is deleted; its pods end within moments"
         };
-        text.line(format!("training job {} in {} {done}", self.name, self.namespace));
+        text.line(format!("{} {} in {} {done}", self.words, self.name, self.namespace));
     }
 }
 
@@ -80,14 +101,32 @@ impl Change for DeleteTrainingJob {
     type Plan = Deletion;
     type Output = Deleted;
     const SPEC: ToolSpec = ToolSpec::destructive(NAME, Phase::Lifecycle)
-        .access(&[Access::new("trainer.kubeflow.org", "trainjobs", &["get", "delete"])])
+        .access(with_legacy![["get", "delete"].with_argument("kind");
+            Access::new("trainer.kubeflow.org", "trainjobs", &["get", "delete"]),
+            Access::new("", "persistentvolumeclaims", &["list"]).degrades(),
+        ])
         .next(&[Next::to("list_training_jobs", "you want to see what is left")]);
 
     async fn plan(&self, cx: &Cx) -> Result<Deletion, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let object = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
-        let object = object.map_err(|error| of_job(error, &self.name, &namespace, GONE))?;
-        let plan = deletion(&TrainJob::from_value(&object).0, namespace);
+        let mine = cx.caller().mark();
+        let plan = if let Some(kind) = self.kind.and_then(JobKind::legacy) {
+            let object = legacy::get(cx, kind, &namespace, &self.name).await;
+            let object = object.map_err(|error| of_job(error, &self.name, &namespace, GONE))?;
+            of_legacy(&LegacyJob::read(kind, &object), &object, namespace, &mine)
+        } else {
+            let (object, claims) = futures::join!(
+                cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name),
+                claims::of_job(cx, &namespace, &self.name),
+            );
+            match object {
+                Ok(object) => deletion(&object, claims, namespace, &mine),
+                Err(error) => {
+                    let missed = of_job(error, &self.name, &namespace, GONE);
+                    return Err(legacy::say_which(cx, &namespace, &self.name, self.kind, missed).await);
+                }
+            }
+        };
         plan.removal().run(cx, true).await?;
         Ok(plan)
     }
@@ -96,12 +135,15 @@ impl Change for DeleteTrainingJob {
         let deleted = match plan.removal().run(cx, false).await {
             Ok(deleted) => deleted,
             Err(error) if error.code() == 409 => {
-                let asked = format!("delete training job `{}` in namespace `{}`", plan.name, plan.namespace);
+                let kind = plan.kind.words();
+                let asked = format!("delete {kind} `{}` in namespace `{}`", plan.name, plan.namespace);
                 return Err(replaced("job", asked, NAME));
             }
             Err(error) => return Err(error.into()),
         };
         Ok(Deleted {
+            kind: plan.kind.name(),
+            words: plan.kind.words(),
             name: plan.name,
             namespace: plan.namespace,
             deleted,
@@ -116,7 +158,7 @@ kf_mcp_core::register!(change DeleteTrainingJob);
 impl Deletion {
     fn removal(&self) -> Removal<'_> {
         Removal {
-            of: &TRAIN_JOBS,
+            of: self.of,
             namespace: Some(&self.namespace),
             name: &self.name,
             uid: &self.uid,
@@ -124,39 +166,106 @@ impl Deletion {
     }
 }
 
-fn deletion(job: &TrainJob, namespace: String) -> Deletion {
+/// The plan for a TrainJob. Claims that may not be listed are told as its shape has them.
+fn deletion(object: &Value, claims: Result<Claims, KubeError>, namespace: String, mine: &str) -> Deletion {
+    let job = TrainJob::from_value(object).0;
     let name = outside(&job.metadata.name);
-    let status = JobState::of(job);
+    let status = JobState::of(&job);
     let mut deletes = vec![format!("JobSet {name}")];
     deletes.push(match job.nodes() {
         Some(1) => "the pod of its node with its log".into(),
         Some(nodes) => format!("the pods of {nodes} nodes with their logs"),
         None => "its pods with their logs".into(),
     });
-    let mut warnings = Vec::new();
-    // Only a job that fetches something has the claim; its runtime is not read for it.
-    if job.has_initializers() || job.spec.runtime_ref.name.starts_with("torchtune-") {
-        deletes.push(format!("PersistentVolumeClaim initializer-{name}"));
-        warnings.push(format!(
-            "the claim initializer-{name} holds the dataset, the model and what the training wrote to /workspace/output: \
-             trained weights that are nowhere else are lost"
-        ));
-    }
-    if !status.is_final() {
-        warnings.push("the job has not ended: what it has done since its last checkpoint is lost".into());
-    }
-    if job.metadata.deletion_timestamp.is_some() {
-        warnings.push("it is being deleted already".into());
-    }
-    Deletion {
+    let mut not_seen = Vec::new();
+    let claims = claims.unwrap_or_else(|error| {
+        not_seen.push(format!("volume claims: {}", said(error)));
+        // Only a job that fetches something has one, on the runtimes that Trainer ships.
+        let has = job.has_initializers() || job.spec.runtime_ref.name.starts_with("torchtune-");
+        Claims {
+            go: has.then(|| format!("initializer-{name}")).into_iter().collect(),
+            stay: Vec::new(),
+        }
+    });
+    let mut plan = Deletion {
+        kind: JobKind::TrainJob,
         namespace,
         uid: job.metadata.uid.clone(),
         generation: job.metadata.generation,
         finished: status.is_final(),
+        created_by: String::new(),
         deletes,
-        warnings,
+        keeps: Vec::new(),
+        warnings: Vec::new(),
+        not_seen,
         status,
+        of: &TRAIN_JOBS,
         name,
+    };
+    for claim in &claims.go {
+        plan.deletes.push(format!("PersistentVolumeClaim {claim}"));
+        plan.warnings.push(lost(claim));
+    }
+    plan.keep(claims.stay.into_iter().map(|claim| (claim, " (retained by its runtime)")));
+    plan.keep(claims::mounted(object).into_iter().map(|claim| (claim, "")));
+    plan.warn(&job.metadata, mine);
+    plan
+}
+
+/// What goes with a claim that goes.
+fn lost(claim: &str) -> String {
+    let holds = if claim.starts_with("initializer-") {
+        "the dataset, the model and what the training wrote to /workspace/output"
+    } else {
+        "what the training wrote to it"
+    };
+    format!("the claim {claim} holds {holds}: trained weights that are nowhere else are lost")
+}
+
+/// The plan for a job of the training operator v1, which owns its pods itself.
+fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> Deletion {
+    let status = job.state();
+    let replicas: Vec<String> = job.replicas.iter().map(|of| format!("{} {}", of.r#type, of.replicas)).collect();
+    let mut plan = Deletion {
+        kind: JobKind::Legacy(job.kind),
+        name: outside(&job.metadata.name),
+        namespace,
+        uid: job.metadata.uid.clone(),
+        generation: job.metadata.generation,
+        finished: status.is_final(),
+        created_by: String::new(),
+        deletes: vec![
+            format!("its pods with their logs ({})", replicas.join(", ")),
+            "its services".into(),
+        ],
+        keeps: Vec::new(),
+        warnings: Vec::new(),
+        not_seen: Vec::new(),
+        status,
+        of: job.kind.resource_of(&job.api_version),
+    };
+    plan.keep(claims::mounted(object).into_iter().map(|claim| (claim, "")));
+    plan.warn(&job.metadata, mine);
+    plan
+}
+
+impl Deletion {
+    fn keep(&mut self, claims: impl Iterator<Item = (String, &'static str)>) {
+        self.keeps.extend(claims.map(|(claim, why)| format!("PersistentVolumeClaim {claim}{why}")));
+    }
+
+    /// What holds for jobs of every kind.
+    fn warn(&mut self, metadata: &ObjectMeta, mine: &str) {
+        let origin = Origin::of(&metadata.labels, mine);
+        self.created_by = origin.by;
+        self.warnings.extend(origin.warning);
+        if !self.finished {
+            self.warnings
+                .push("the job has not ended: what it has done since its last checkpoint is lost".into());
+        }
+        if metadata.deletion_timestamp.is_some() {
+            self.warnings.push("it is being deleted already".into());
+        }
     }
 }
 
@@ -165,9 +274,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn plan_with(spec: Value, status: Value, claims: Claims) -> Deletion {
+        let job = json!({"metadata": {"name": "a", "uid": "u", "generation": 2, "labels": {
+            "kubeflow-mcp/managed-by": "mcp", "kubeflow-mcp/caller": "me"}}, "spec": spec, "status": status});
+        deletion(&job, Ok(claims), "team-a".into(), "me")
+    }
+
     fn plan(spec: Value, status: Value) -> Deletion {
-        let job = json!({"metadata": {"name": "a", "uid": "u", "generation": 2}, "spec": spec, "status": status});
-        deletion(&TrainJob::from_value(&job).0, "team-a".into())
+        plan_with(spec, status, Claims::default())
+    }
+
+    fn complete() -> Value {
+        json!({"conditions": [{"type": "Complete", "status": "True"}]})
     }
 
     #[test]
@@ -179,18 +297,30 @@ mod tests {
         );
         assert_eq!(running.deletes, ["JobSet a", "the pods of 2 nodes with their logs"]);
         assert!(!running.finished && running.warnings[0].contains("has not ended"));
-        let complete = plan(torch, json!({"conditions": [{"type": "Complete", "status": "True"}]}));
-        assert!(complete.finished && complete.warnings.is_empty());
-        let tuned = plan(
-            json!({"runtimeRef": {"name": "mine"}, "initializer": {"model": {}}}),
-            json!({"conditions": [{"type": "Complete", "status": "True"}]}),
+        let ended = plan(torch, complete());
+        assert!(ended.finished && ended.warnings.is_empty() && ended.keeps.is_empty());
+    }
+
+    #[test]
+    fn section_21_item_17_claims_that_go_are_told_from_those_that_stay() {
+        let claims = Claims {
+            go: vec!["initializer-a".into()],
+            stay: vec!["kept-a".into()],
+        };
+        let volume = json!({"volumes": [{"name": "w", "persistentVolumeClaim": {"claimName": "weights"}}]});
+        let tuned = plan_with(
+            json!({"runtimeRef": {"name": "mine"}, "initializer": {"model": {}}, "runtimePatches": [volume]}),
+            complete(),
+            claims,
         );
-        assert!(
-            tuned
-                .deletes
-                .contains(&"PersistentVolumeClaim initializer-a".to_owned())
-        );
+        assert!(tuned.deletes.contains(&"PersistentVolumeClaim initializer-a".to_owned()));
         assert!(tuned.warnings[0].contains("trained weights"));
+        assert_eq!(
+            tuned.keeps,
+            ["PersistentVolumeClaim kept-a (retained by its runtime)", "PersistentVolumeClaim weights"]
+        );
+        // a claim that is gone already, as after a deadline, is not said to go
+        assert_eq!(plan(json!({"runtimeRef": {"name": "torchtune-llama3.2-1b"}}), complete()).deletes.len(), 2);
     }
 
     #[test]

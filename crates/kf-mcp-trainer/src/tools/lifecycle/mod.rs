@@ -3,6 +3,7 @@
 mod clone_training_job;
 mod delete_training_job;
 mod reality;
+mod subject;
 mod update_training_job;
 
 pub use clone_training_job::CloneTrainingJob;

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use kf_mcp_core::Cx;
-use kf_mcp_core::kube::resources::{CLUSTER_TRAINING_RUNTIMES, PODS, TRAIN_JOBS, TRAINING_RUNTIMES};
+use kf_mcp_core::kube::resources::{CLUSTER_TRAINING_RUNTIMES, PODS, TRAINING_RUNTIMES};
 use kf_mcp_core::kube::{KubeError, ListQuery};
 use kf_mcp_trainjob::{Runtime, RuntimeScope, TrainJob};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::pods::{self, Pod, outside};
+use super::subject::Subject;
+use crate::legacy;
+use crate::pods::{Pod, outside};
 use crate::refusal::said;
-use crate::suspension::{Reach, reach};
+use crate::suspension::Reach;
 
 /// How long the answer waits for Trainer to do what it was told.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -28,14 +30,14 @@ pub(super) async fn settle(
     cx: &Cx,
     namespace: &str,
     suspend: bool,
-    mut job: TrainJob,
-) -> (TrainJob, Reach, Option<String>) {
-    let name = job.metadata.name.clone();
+    mut job: Subject,
+) -> (Subject, Reach, Option<String>) {
+    let (kind, name) = (job.kind(), job.metadata().name.clone());
     let until = Instant::now() + SETTLE;
     let (mut pause, mut trapped): (Duration, Option<Instant>) = (SOON, None);
     loop {
         let now = Instant::now();
-        let reach = reach(&job, suspend);
+        let reach = job.reach(suspend);
         let over = match reach {
             Reach::Done | Reach::Ended => true,
             Reach::Trap => now.duration_since(*trapped.get_or_insert(now)) >= BELIEVE,
@@ -53,8 +55,8 @@ pub(super) async fn settle(
         }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
-        match cx.kube().get::<Value>(&TRAIN_JOBS, Some(namespace), &name).await {
-            Ok(object) => job = TrainJob::from_value(&object).0,
+        match Subject::read(cx, kind, namespace, &name).await {
+            Ok(read) => job = read,
             Err(error) => {
                 let problem = format!("what came of it: {}", said(error));
                 return (job, Reach::Open, Some(problem));
@@ -80,14 +82,18 @@ pub(super) async fn runtime(cx: &Cx, job: &TrainJob, namespace: &str) -> Result<
 }
 
 /// The pods of a job that have not ended, and the devices that those of them hold which have a node.
-pub(super) async fn pods(cx: &Cx, namespace: &str, job: &str) -> Result<(Vec<Pod>, Option<String>), KubeError> {
+pub(super) async fn pods(cx: &Cx, namespace: &str, job: &Subject) -> Result<(Vec<Pod>, Option<String>), KubeError> {
     let query = ListQuery {
-        labels: Some(format!("{}={job}", pods::JOB)),
+        labels: Some(format!("{}={}", job.pod_label(), job.metadata().name)),
         fields: Some("status.phase!=Succeeded,status.phase!=Failed".into()),
         limit: Some(MOST_PODS),
         ..ListQuery::default()
     };
-    let page = cx.kube().list(&PODS, Some(namespace), &query).await?;
+    let mut page = cx.kube().list(&PODS, Some(namespace), &query).await?;
+    if let Some(kind) = job.kind().legacy() {
+        let own = |pod: Pod| legacy::of_kind(kind, &pod);
+        page.items.retain(|item| serde_json::from_str(item.get()).is_ok_and(own));
+    }
     let placed = page
         .items
         .iter()

@@ -1,17 +1,19 @@
 //! `update_training_job`: pauses a training job or lets it go on, and tells whether that reached its pods.
 
 use kf_mcp_core::kube::KubeError;
-use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::{Access, Change, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
-use kf_mcp_trainjob::{JobName, JobState, TrainJob};
+use kf_mcp_trainjob::{JobName, JobState, Runtime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::reality::{devices, pods, runtime, settle};
+use super::subject::Subject;
+use crate::legacy::{self, JobKind, with_legacy};
+use crate::origin::Origin;
 use crate::pods::outside;
 use crate::refusal::{CHECK, of_job, said};
-use crate::suspension::{self, Reach, reach};
+use crate::suspension::{self, Reach};
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,16 +46,20 @@ pub struct UpdateTrainingJob {
     action: Action,
     /// Default yours.
     namespace: Option<Namespace>,
+    /// Old kind, such as PyTorchJob.
+    kind: Option<JobKind>,
 }
 
 /// What would happen. What pods do at the moment is shown, but is no part of the plan's identity.
 #[derive(Debug, Serialize)]
 pub struct Update {
+    kind: JobKind,
     action: Action,
     name: String,
     namespace: String,
     uid: String,
     generation: i64,
+    created_by: String,
     /// The job was told so before: there is nothing to write.
     unchanged: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +67,7 @@ pub struct Update {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip)]
-    job: TrainJob,
+    job: Subject,
     #[serde(skip)]
     at_the_moment: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +77,7 @@ pub struct Update {
 /// What `update_training_job` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Updated {
+    kind: &'static str,
     name: String,
     namespace: String,
     action: Action,
@@ -81,6 +88,8 @@ pub struct Updated {
     took_effect: Option<bool>,
     status: JobState,
     message: String,
+    #[serde(skip)]
+    words: &'static str,
     /// Pods that have not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pods_left: Option<usize>,
@@ -92,13 +101,14 @@ pub struct Updated {
 
 impl Render for Update {
     fn render(&self, text: &mut Text) {
-        let (action, status) = (self.action.as_str(), JobState::of(&self.job).as_str());
-        let head = format!("training job {} in {} ({status})", self.name, self.namespace);
+        let (action, status) = (self.action.as_str(), self.job.state().as_str());
+        let head = format!("{} {} in {} ({status})", self.kind.words(), self.name, self.namespace);
         if self.unchanged {
             text.line(format!("{head}: told to {action} already, nothing would be written"));
         } else {
             text.line(format!("{action} {head}"));
         }
+        text.fact("created by", &self.created_by);
         text.facts("effect", &self.effects);
         text.fact("now", self.at_the_moment.as_deref().unwrap_or_default());
         text.facts("warning", &self.warnings);
@@ -109,8 +119,8 @@ impl Render for Update {
 impl Render for Updated {
     fn render(&self, text: &mut Text) {
         text.line(format!(
-            "training job {} in {} {}",
-            self.name, self.namespace, self.message
+            "{} {} in {} {}",
+            self.words, self.name, self.namespace, self.message
         ));
         if let Some(pods) = self.pods_left {
             text.fact("pods that have not ended", pods);
@@ -124,7 +134,7 @@ impl Change for UpdateTrainingJob {
     type Plan = Update;
     type Output = Updated;
     const SPEC: ToolSpec = ToolSpec::write("update_training_job", Phase::Lifecycle)
-        .access(&[
+        .access(with_legacy![["get", "patch"].with_argument("kind");
             Access::new("trainer.kubeflow.org", "trainjobs", &["get", "patch"]),
             Access::new("trainer.kubeflow.org", "trainingruntimes", &["get"]).degrades(),
             Access::new("trainer.kubeflow.org", "clustertrainingruntimes", &["get"])
@@ -136,13 +146,18 @@ impl Change for UpdateTrainingJob {
 
     async fn plan(&self, cx: &Cx) -> Result<Update, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let object = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
-        let object = object.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
-        let job = TrainJob::from_value(&object).0;
+        let kind = self.kind.unwrap_or_default();
+        let job = match Subject::read(cx, kind, &namespace, &self.name).await {
+            Ok(job) => job,
+            Err(error) => {
+                let missed = of_job(error, &self.name, &namespace, CHECK);
+                return Err(legacy::say_which(cx, &namespace, &self.name, self.kind, missed).await);
+            }
+        };
         let suspend = self.action.suspends();
-        let status = JobState::of(&job);
+        let status = job.state();
         if status.is_final() {
-            let asked = asked(self.action, &self.name, &namespace);
+            let asked = asked(self.action, kind, &self.name, &namespace);
             let why = format!(
                 "it is {}: a job that has ended has nothing to pause or resume",
                 status.as_str()
@@ -150,13 +165,16 @@ impl Change for UpdateTrainingJob {
             return Err(ToolError::new(ErrorCode::Unsupported, asked, why)
                 .fix("its pods hold no devices any more; to run it again, submit it under another name"));
         }
+        let origin = Origin::of(&job.metadata().labels, &cx.caller().mark());
         let mut plan = Update {
+            kind,
+            created_by: origin.by,
             action: self.action,
             name: self.name.to_string(),
             namespace,
-            uid: job.metadata.uid.clone(),
-            generation: job.metadata.generation,
-            unchanged: job.spec.suspend == suspend,
+            uid: job.metadata().uid.clone(),
+            generation: job.metadata().generation,
+            unchanged: job.suspended() == suspend,
             effects: Vec::new(),
             warnings: Vec::new(),
             at_the_moment: None,
@@ -164,27 +182,33 @@ impl Change for UpdateTrainingJob {
             job,
         };
         if plan.unchanged {
-            if reach(&plan.job, suspend) == Reach::Trap {
+            if plan.job.reach(suspend) == Reach::Trap {
                 plan.warnings.push(suspension::outcome(Reach::Trap, suspend).into());
             }
             return Ok(plan);
         }
         plan.look(cx).await?;
+        plan.warnings.extend(origin.warning);
         Ok(plan)
     }
 
     async fn apply(plan: Update, cx: &Cx) -> Result<Updated, ToolError> {
         let suspend = plan.action.suspends();
         if plan.unchanged {
-            let reach = reach(&plan.job, suspend);
+            let reach = plan.job.reach(suspend);
             return Ok(plan.told(reach, false));
         }
         let patched = plan.patch(cx, false).await.map_err(|error| plan.refused(error, None))?;
-        let (job, reach, problem) = settle(cx, &plan.namespace, suspend, TrainJob::from_value(&patched).0).await;
+        let (job, reach, problem) = settle(cx, &plan.namespace, suspend, Subject::of(plan.kind, &patched)).await;
+        let left = if suspend || reach == Reach::Trap {
+            Some(pods(cx, &plan.namespace, &job).await)
+        } else {
+            None
+        };
         let mut told = Update { job, ..plan }.told(reach, true);
         told.not_seen.extend(problem);
-        if suspend || reach == Reach::Trap {
-            match pods(cx, &told.namespace, &told.name).await {
+        if let Some(left) = left {
+            match left {
                 Ok((pods, _)) => told.pods_left = Some(pods.len()),
                 Err(error) => told.not_seen.push(format!("pods: {}", said(error))),
             }
@@ -199,19 +223,19 @@ impl Update {
     /// Tries the patch, and reads what tells the effects: three requests at once.
     async fn look(&mut self, cx: &Cx) -> Result<(), ToolError> {
         let (runtime, pods, tried) = futures::join!(
-            runtime(cx, &self.job, &self.namespace),
-            pods(cx, &self.namespace, &self.name),
+            self.runtime(cx),
+            pods(cx, &self.namespace, &self.job),
             self.patch(cx, true),
         );
-        let gone = runtime.as_ref().is_err_and(KubeError::is_not_found);
+        let gone = runtime.as_ref().is_some_and(|runtime| runtime.as_ref().is_err_and(KubeError::is_not_found));
         tried.map_err(|error| self.refused(error, Some(gone)))?;
         let runtime = match runtime {
-            Ok(runtime) => Some(runtime),
-            Err(error) if error.is_not_found() || error.is_not_served() => None,
-            Err(error) => {
+            Some(Ok(runtime)) => Some(runtime),
+            Some(Err(error)) if !error.is_not_found() && !error.is_not_served() => {
                 self.not_seen.push(format!("runtime: {}", said(error)));
                 None
             }
+            _ => None,
         };
         match pods {
             Ok((pods, devices)) => {
@@ -231,18 +255,35 @@ impl Update {
             Err(error) => self.not_seen.push(format!("pods: {}", said(error))),
         }
         let suspend = self.action.suspends();
-        let devices = devices(&self.job, runtime.as_ref());
-        self.effects = suspension::effects(&self.job, suspend, runtime.as_ref(), devices.as_deref());
-        self.warnings = suspension::warnings(&self.job, suspend, runtime.as_ref());
+        match &self.job {
+            Subject::Train(job) => {
+                let devices = devices(job, runtime.as_ref());
+                self.effects = suspension::effects(job, suspend, runtime.as_ref(), devices.as_deref());
+                self.warnings = suspension::warnings(job, suspend, runtime.as_ref());
+            }
+            Subject::Legacy(job) => {
+                let (devices, deadline) = (job.all_devices(), job.policy.active_deadline_seconds);
+                self.effects = suspension::effects_on_pods(suspend, devices.as_deref(), deadline);
+                self.warnings = suspension::warnings_of_queues(&job.metadata, &job.managed_by);
+            }
+        }
         Ok(())
+    }
+
+    /// The runtime of a TrainJob; other jobs have none.
+    async fn runtime(&self, cx: &Cx) -> Option<Result<Runtime, KubeError>> {
+        match &self.job {
+            Subject::Train(job) => Some(runtime(cx, job, &self.namespace).await),
+            Subject::Legacy(_) => None,
+        }
     }
 
     /// Writes the wish and nothing else.
     async fn patch(&self, cx: &Cx, dry_run: bool) -> Result<Value, KubeError> {
-        let patch = json!({"spec": {"suspend": self.action.suspends()}});
+        let patch = self.job.wish(self.action.suspends());
         let namespace = Some(self.namespace.as_str());
         cx.kube()
-            .merge_patch(&TRAIN_JOBS, namespace, &self.name, &patch, dry_run)
+            .merge_patch(self.job.resource(), namespace, &self.name, &patch, dry_run)
             .await
     }
 
@@ -253,11 +294,14 @@ impl Update {
             .message()
             .contains("must be created before the TrainJob is created");
         let error = of_job(error, &self.name, &self.namespace, CHECK);
-        let error = error.asked(asked(self.action, &self.name, &self.namespace));
+        let error = error.asked(asked(self.action, self.kind, &self.name, &self.namespace));
+        let Subject::Train(job) = &self.job else {
+            return error;
+        };
         if error.code != ErrorCode::AdmissionDenied || !(orphan || runtime_gone == Some(true)) {
             return error;
         }
-        let runtime = outside(&self.job.spec.runtime_ref.name);
+        let runtime = outside(&job.spec.runtime_ref.name);
         error
             .fix(format!(
                 "its runtime {runtime} is gone, and Trainer refuses every change of a job without its runtime: \
@@ -269,7 +313,10 @@ impl Update {
     /// The answer about the job as it is now.
     fn told(self, reach: Reach, changed: bool) -> Updated {
         let suspend = self.action.suspends();
-        let outcome = suspension::outcome(reach, suspend);
+        let outcome = match self.kind {
+            JobKind::TrainJob => suspension::outcome(reach, suspend),
+            JobKind::Legacy(_) => suspension::outcome_of_legacy(reach, suspend),
+        };
         let message = match (changed, reach) {
             (false, Reach::Done) => format!("was told to {} before: nothing was written", self.action.as_str()),
             (false, _) => format!("{outcome} (nothing was written: it was told before)"),
@@ -281,7 +328,9 @@ impl Update {
                 Reach::Trap => Some(false),
                 Reach::Open | Reach::Ended => None,
             },
-            status: JobState::of(&self.job),
+            status: self.job.state(),
+            kind: self.kind.name(),
+            words: self.kind.words(),
             // What was warned of has come out by now.
             warnings: Vec::new(),
             name: self.name,
@@ -295,6 +344,6 @@ impl Update {
     }
 }
 
-fn asked(action: Action, name: &str, namespace: &str) -> String {
-    format!("{} training job `{name}` in namespace `{namespace}`", action.as_str())
+fn asked(action: Action, kind: JobKind, name: &str, namespace: &str) -> String {
+    format!("{} {} `{name}` in namespace `{namespace}`", action.as_str(), kind.words())
 }
