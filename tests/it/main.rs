@@ -14,6 +14,7 @@ mod hub;
 mod hub_lookup;
 mod journeys;
 mod older;
+mod legacy;
 mod optimizer;
 mod pausing;
 mod platform;

@@ -44,7 +44,7 @@ pub(crate) struct Common {
     /// Who it is for: readonly, data-scientist, ml-engineer or platform-admin [default: readonly].
     #[arg(long, value_name = "PERSONA")]
     pub(crate) persona: Option<String>,
-    /// Use the cluster in this binary instead of a real one [scenarios: showcase, healthy-empty, no-trainer, no-rbac, thousand].
+    /// Use the cluster in this binary instead of a real one [scenarios: showcase, healthy-empty, no-trainer, no-rbac, legacy, thousand].
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "showcase")]
     pub(crate) sandbox: Option<String>,
     /// How fast the sandbox's time goes: 60 is a minute a second [default: 1].
@@ -198,7 +198,7 @@ pub(crate) struct DemoOptions {}
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
 pub(crate) struct SandboxOptions {
-    /// World to start from: showcase, healthy-empty, healthy-empty?trainer=v2.1, no-trainer, no-rbac, thousand, thousand?jobs=N.
+    /// World to start from: showcase, healthy-empty, healthy-empty?trainer=v2.1, no-trainer, no-rbac, legacy, thousand, thousand?jobs=N.
     #[arg(long, default_value = "showcase")]
     pub(crate) scenario: String,
     /// Port to listen on, 0 for any free one.

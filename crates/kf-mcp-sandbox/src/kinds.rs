@@ -72,6 +72,11 @@ impl Kind {
         CUSTOM_GROUPS.contains(&self.group)
     }
 
+    /// Whether it is a job of the training operator v1 or of the MPI operator, which only some clusters have.
+    pub fn legacy(&self) -> bool {
+        self.group == "kubeflow.org" && self.version != "v1beta1"
+    }
+
     /// The kind behind a URL's group, version and plural.
     pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
         KINDS
@@ -84,7 +89,7 @@ impl Kind {
         KINDS.iter().find(|k| k.kind == kind && k.api_version() == api_version)
     }
 
-    /// The kind by its CamelCase name alone (names are unique in the table).
+    /// The kind by its CamelCase name alone (names are unique in the table, but for MPIJob: the first of them).
     pub fn named(kind: &str) -> Option<&'static Kind> {
         KINDS.iter().find(|k| k.kind == kind)
     }
@@ -148,6 +153,13 @@ pub static KINDS: &[Kind] = &[
         false,
         false,
     ),
+    kind("kubeflow.org", "v1", "PyTorchJob", "pytorchjobs", true, true),
+    kind("kubeflow.org", "v1", "TFJob", "tfjobs", true, true),
+    kind("kubeflow.org", "v1", "MPIJob", "mpijobs", true, true),
+    kind("kubeflow.org", "v1", "XGBoostJob", "xgboostjobs", true, true),
+    kind("kubeflow.org", "v1", "JAXJob", "jaxjobs", true, true),
+    kind("kubeflow.org", "v1", "PaddleJob", "paddlejobs", true, true),
+    kind("kubeflow.org", "v2beta1", "MPIJob", "mpijobs", true, true),
     kind("kubeflow.org", "v1beta1", "Experiment", "experiments", true, true),
     kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
     kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),

@@ -5,6 +5,7 @@ mod custom;
 mod diagnosis;
 mod failures;
 mod fine_tune;
+mod legacy;
 mod limits;
 mod lives;
 mod options;
@@ -17,6 +18,7 @@ pub use custom::*;
 pub use diagnosis::*;
 pub use failures::*;
 pub use fine_tune::*;
+pub use legacy::*;
 pub use limits::*;
 pub use lives::*;
 pub use options::*;
@@ -85,6 +87,10 @@ macro_rules! journeys {
             a_claim_that_is_not_there_blocks: 1,
             a_volume_that_nobody_makes_blocks: 1,
             a_secret_that_is_not_there_blocks: 0,
+            a_v1_job_is_listed_read_paused_resumed_and_deleted: 0,
+            every_v1_kind_is_read_paused_and_deleted: 0,
+            a_deletion_tells_which_claims_go_and_which_stay: 2,
+            a_job_names_where_its_outputs_lie: 2,
         }
     };
 }

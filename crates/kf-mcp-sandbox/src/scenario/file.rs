@@ -145,11 +145,13 @@ impl Pool {
     }
 }
 
-/// The CRDs of Kubeflow's kinds and of those it needs; Trainer's kinds with schemas.
-pub(super) fn definitions(trainer: Release) -> Vec<Value> {
+/// The CRDs of Kubeflow's kinds and of those it needs; Trainer's kinds with schemas. Those of the training operator v1 only
+/// where it is installed.
+pub(super) fn definitions(trainer: Release, legacy: bool) -> Vec<Value> {
     KINDS
         .iter()
         .filter(|kind| kind.custom() && !OTHER_GROUPS.contains(&kind.group))
+        .filter(|kind| !kind.legacy() || legacy && kind.version == "v1")
         .map(|kind| {
             let name = kind.qualified();
             let singular = kind.kind.to_lowercase();

@@ -40,11 +40,12 @@ const RUNTIMES: &str = include_str!("../scenarios/runtimes.yaml");
 const SHOWCASE: &str = include_str!("../scenarios/showcase.yaml");
 const KATIB: &str = include_str!("../scenarios/katib.yaml");
 const REGISTRY: &str = include_str!("../scenarios/registry.yaml");
+const LEGACY: &str = include_str!("../scenarios/legacy.yaml");
 const NO_RBAC: &str = include_str!("../scenarios/no-rbac.yaml");
 
 /// The names of all scenarios, the default first.
 pub fn names() -> &'static [&'static str] {
-    &["showcase", "healthy-empty", "no-trainer", "no-rbac", "thousand"]
+    &["showcase", "healthy-empty", "no-trainer", "no-rbac", "legacy", "thousand"]
 }
 
 /// Loads a scenario by its name, with parameters after a question mark: `thousand?jobs=10000`, `healthy-empty?trainer=v2.1`.
@@ -63,6 +64,7 @@ pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     let layers: &[&str] = match name {
         "healthy-empty" | "thousand" => &[BASE, RUNTIMES],
         "no-trainer" => &[BASE],
+        "legacy" => &[BASE, RUNTIMES, LEGACY],
         "no-rbac" => &[BASE, RUNTIMES, SHOWCASE, KATIB, REGISTRY, NO_RBAC],
         _ => &[BASE, RUNTIMES, SHOWCASE, KATIB, REGISTRY],
     };
@@ -73,7 +75,7 @@ pub fn load(name: &str, now: Timestamp) -> Result<Scenario, ScenarioError> {
     if name == "no-trainer" {
         world.without_trainer();
     } else {
-        world.objects.extend(file::definitions(trainer));
+        world.objects.extend(file::definitions(trainer, name == "legacy"));
         world.installed(trainer);
     }
     let mut scenario = play::play(&world, now)?;

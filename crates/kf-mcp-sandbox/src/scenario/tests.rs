@@ -168,7 +168,7 @@ fn a_name_or_parameter_that_is_wrong_is_explained() {
         (
             "showcas",
             "there is no scenario `showcas`. Did you mean `showcase`? Scenarios: showcase, healthy-empty, no-trainer, \
-             no-rbac, thousand.",
+             no-rbac, legacy, thousand.",
         ),
         (
             "thousand?job=3",

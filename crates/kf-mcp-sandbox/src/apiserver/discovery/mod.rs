@@ -97,10 +97,10 @@ pub(crate) fn groups(store: &Store, core: bool, headers: &HeaderMap) -> Result<A
     let body = if core {
         json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs})
     } else {
-        let groups: Vec<Value> = names(store)
+        let groups: Vec<Value> = grouped(store)
             .into_iter()
             .filter(|(name, _)| !name.is_empty())
-            .map(|(name, version)| entry(name, version))
+            .map(|(name, versions)| entry(name, &versions))
             .collect();
         json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
     };
@@ -109,10 +109,10 @@ pub(crate) fn groups(store: &Store, core: bool, headers: &HeaderMap) -> Result<A
 
 /// `/apis/{group}`.
 pub(crate) fn group(store: &Store, group: &str) -> Answer {
-    let Some((name, version)) = names(store).into_iter().find(|(name, _)| *name == group) else {
+    let Some((name, versions)) = grouped(store).into_iter().find(|(name, _)| *name == group) else {
         return Answer::unknown_path();
     };
-    let mut body = entry(name, version);
+    let mut body = entry(name, &versions);
     body["kind"] = json!("APIGroup");
     body["apiVersion"] = json!("v1");
     Answer::json(StatusCode::OK, &body)
@@ -150,7 +150,19 @@ pub(crate) fn server_version() -> Answer {
     )
 }
 
-/// All groups with their version, in the order in which they are told.
+/// All groups with their versions, in the order in which they are told.
+fn grouped(store: &Store) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (group, version) in names(store) {
+        match groups.last_mut().filter(|(last, _)| *last == group) {
+            Some((_, versions)) => versions.push(version),
+            None => groups.push((group, vec![version])),
+        }
+    }
+    groups
+}
+
+/// All groups with each of their versions, in the order in which they are told.
 pub(crate) fn names(store: &Store) -> Vec<(&'static str, &'static str)> {
     let mut names: Vec<(&str, &str)> = Vec::new();
     let kinds = KINDS.iter().filter(|k| served(store, k)).map(|k| (k.group, k.version));
@@ -171,17 +183,17 @@ pub(crate) fn names(store: &Store) -> Vec<(&'static str, &'static str)> {
 
 /// The one document of all there is, or only that it is still the same.
 fn document(store: &Store, core: bool, known: &str) -> Answer {
-    let items: Vec<Value> = names(store)
+    let items: Vec<Value> = grouped(store)
         .into_iter()
         .filter(|(group, _)| group.is_empty() == core)
-        .map(|(group, version)| {
-            let resources: Vec<Value> = resources(store, group, version)
-                .iter()
-                .map(|resource| resource.aggregated(group, version))
-                .collect();
+        .map(|(group, versions)| {
             let metadata = if core { json!({}) } else { json!({"name": group}) };
-            let version = json!({"version": version, "resources": resources, "freshness": "Current"});
-            json!({"metadata": metadata, "versions": [version]})
+            let versions = versions.iter().map(|version| {
+                let resources = resources(store, group, version);
+                let resources: Vec<Value> = resources.iter().map(|of| of.aggregated(group, version)).collect();
+                json!({"version": version, "resources": resources, "freshness": "Current"})
+            });
+            json!({"metadata": metadata, "versions": versions.collect::<Vec<_>>()})
         })
         .collect();
     let body = json!({
@@ -207,9 +219,11 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha512::digest(bytes).iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-fn entry(name: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
-    json!({"name": name, "versions": [version], "preferredVersion": version})
+/// A group with its versions, the preferred one first.
+fn entry(name: &str, versions: &[&str]) -> Value {
+    let version = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let versions: Vec<Value> = versions.iter().map(version).collect();
+    json!({"name": name, "versions": versions, "preferredVersion": versions.first()})
 }
 
 fn resources(store: &Store, group: &str, version: &str) -> Vec<Resource> {
