@@ -117,7 +117,25 @@ fn scenes() -> Vec<Scene> {
             vec![("check_compatibility", json!({}))],
         ),
         scene("no-trainer", &[], vec![("check_compatibility", json!({}))]),
+        scene("legacy", &[], legacy()),
     ]
+}
+
+/// Jobs of the training operator v1: the list of all kinds, names that nothing has, and the end of one of each kind.
+fn legacy() -> Vec<(&'static str, Value)> {
+    let mut calls = vec![
+        ("list_training_jobs", json!({"kind": "*"})),
+        ("get_training_job", json!({"name": "nobody"})),
+        ("get_training_logs", json!({"name": "nobody"})),
+        ("get_training_events", json!({"name": "nobody"})),
+    ];
+    for (resource, mut object) in kf_mcp_tests::journeys::one_of_each() {
+        let of = json!({"name": resource.split('.').next(), "kind": object["kind"].take(), "confirmed": true});
+        let mut resume = of.clone();
+        resume["action"] = json!("resume");
+        calls.extend([("update_training_job", resume), ("delete_training_job", of)]);
+    }
+    calls
 }
 
 /// The life of a runtime of the cluster, or of a namespace.
@@ -158,6 +176,11 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
             world.sandbox().forbid(rule);
         }
         house(&world).await;
+        if scene.scenario == "legacy" {
+            for (resource, object) in kf_mcp_tests::journeys::one_of_each() {
+                world.create(&resource, &object).await;
+            }
+        }
         let mut calls = scene.calls;
         calls.extend(
             derived(&world)

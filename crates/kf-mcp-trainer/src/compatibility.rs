@@ -35,6 +35,9 @@ pub struct Compatibility {
     versions: Versions,
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<Platform>,
+    /// Which jobs of the training operator v1 are served beside TrainJobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +84,7 @@ impl Render for Compatibility {
         if let Some(platform) = &self.platform {
             platform.render(text);
         }
+        text.fact("older jobs", self.legacy.as_deref().unwrap_or_default());
         text.facts("warning", &self.warnings);
         text.facts("not seen", &self.not_seen);
     }
@@ -206,6 +210,8 @@ pub(crate) struct Seen {
     pub(crate) told: Option<String>,
     /// Whether training jobs have `runtimePatches`.
     pub(crate) patches: Option<bool>,
+    /// What is served of the training operator v1, in a sentence.
+    pub(crate) legacy: Option<String>,
 }
 
 impl Seen {
@@ -264,6 +270,7 @@ impl Seen {
                 kubernetes: self.kubernetes,
                 trainer,
             },
+            legacy: self.legacy,
             warnings,
             not_seen,
         }

@@ -10,6 +10,7 @@ fn seen(kinds: [Kind; 4]) -> Seen {
         kinds: kinds.into(),
         told: Some("v2.3.0".into()),
         patches: Some(true),
+        legacy: None,
     }
 }
 

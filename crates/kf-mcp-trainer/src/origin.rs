@@ -4,19 +4,27 @@
 use std::collections::BTreeMap;
 
 use kf_mcp_trainjob::{CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE};
+use serde::Serialize;
 
 use crate::pods::outside;
 
 /// Who created a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Origin {
     /// In words, with the label's value.
-    pub(crate) by: String,
+    #[serde(rename = "created_by")]
+    by: String,
     /// What a caller who is about to change the job must know.
+    #[serde(skip)]
     pub(crate) warning: Option<String>,
 }
 
 impl Origin {
+    /// The words for a text that shows warnings too: none when a warning says the same.
+    pub(crate) fn line(&self) -> &str {
+        if self.warning.is_some() { "" } else { &self.by }
+    }
+
     /// Reads the labels of a job; `mine` is the caller's own mark.
     pub(crate) fn of(labels: &BTreeMap<String, String>, mine: &str) -> Self {
         if labels.get(MANAGED_BY_LABEL).map(String::as_str) != Some(MANAGED_BY_VALUE) {

@@ -24,6 +24,8 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
             (json!({}), Good),
             (json!({"namespace": "*"}), Good),
             (json!({"status": "Running"}), Good),
+            // every kind of the training operator v1
+            (json!({"kind": "*"}), Good),
         ],
         "get_training_job" => vec![
             (json!({"name": "walk"}), Good),
@@ -120,6 +122,12 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
                 (told("housed", "suspend"), Good),
                 (told("nobody", "suspend"), Code("not_found")),
             ]
+            .into_iter()
+            .chain(one_of_each().into_iter().map(|mut of| {
+                of["action"] = json!("resume");
+                (of, Good)
+            }))
+            .collect()
         }
         // one that runs is watched; one that is stuck is looked into
         "wait_for_training" => vec![
@@ -132,7 +140,10 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
             (json!({"name": "spare"}), Good),
             (json!({"name": "spare", "confirmed": true}), Good),
             (gone, Code("not_found")),
-        ],
+        ]
+        .into_iter()
+        .chain(one_of_each().into_iter().map(|of| (of, Good)))
+        .collect(),
         "inspect_crd" => vec![
             (json!({}), Good),
             (json!({"name": "TrainJob", "path": "spec.trainer"}), Good),
@@ -179,6 +190,12 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
         "get_model" | "list_model_versions" => vec![(json!({"name": "bert"}), Code("unreachable"))],
         other => panic!("{other} has no calls here: say what it does on a real cluster"),
     }
+}
+
+/// Confirmed arguments about a job of each kind of the training operator v1.
+fn one_of_each() -> Vec<Value> {
+    let all = kf_mcp_tests::journeys::one_of_each().into_iter();
+    all.map(|(_, of)| json!({"name": of["metadata"]["name"], "kind": of["kind"], "confirmed": true})).collect()
 }
 
 /// Stands for the namespace of the visit in the arguments of calls.

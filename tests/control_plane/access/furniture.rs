@@ -2,6 +2,7 @@
 
 use kf_mcp_core::ToolSpec;
 use kf_mcp_tests::World;
+use kf_mcp_tests::journeys::{define_all_v1, one_of_each};
 use serde_json::json;
 
 use super::calls::runtime;
@@ -17,6 +18,10 @@ pub(super) async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> St
     world.create("services", &registry).await;
     katib::define(&stage.api).await;
     let experiment = katib::copy(&stage.api, &world.namespace).await;
+    define_all_v1(world).await;
+    for (resource, object) in one_of_each() {
+        world.create(&resource, &object).await;
+    }
     let submit = |name: &str, gpus: u32| {
         json!({"name": name, "image": "example.com/train:1", "num_nodes": 1, "gpu_per_node": gpus, "confirmed": true,
             "env": {"SIM_RUN": "10h", "SIM_LOG": "epoch 1\nepoch 2"}})

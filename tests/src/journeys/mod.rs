@@ -88,7 +88,7 @@ macro_rules! journeys {
             a_volume_that_nobody_makes_blocks: 1,
             a_secret_that_is_not_there_blocks: 0,
             a_v1_job_is_listed_read_paused_resumed_and_deleted: 0,
-            every_v1_kind_is_read_paused_and_deleted: 0,
+            every_v1_kind_is_read_resumed_and_deleted: 0,
             a_deletion_tells_which_claims_go_and_which_stay: 2,
             a_job_names_where_its_outputs_lie: 2,
         }

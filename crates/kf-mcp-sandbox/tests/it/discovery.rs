@@ -311,3 +311,14 @@ async fn unknown_paths_are_answered_as_a_real_server_does() {
     assert_eq!(code, 405);
     assert!(body.contains("MethodNotAllowed"), "{body}");
 }
+
+#[tokio::test]
+async fn a_group_tells_all_its_versions_once() {
+    let clock = kf_mcp_sandbox::Clock::manual(start());
+    let client = Sandbox::named("legacy", clock).unwrap().client();
+    let group = kube::discovery::group(&client, "kubeflow.org").await.unwrap();
+    let versions: Vec<&str> = group.versions().collect();
+    assert_eq!(versions, ["v1", "v1beta1"]);
+    let old = group.versioned_resources("v1");
+    assert!(old.iter().any(|(resource, _)| resource.kind == "PyTorchJob"));
+}

@@ -46,29 +46,23 @@ pub(crate) struct Replica {
     pub(crate) r#type: String,
     /// How many are wanted.
     pub(crate) replicas: i64,
+    /// What each of them has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) devices: Option<Devices>,
     pub(crate) active: i64,
     pub(crate) succeeded: i64,
     pub(crate) failed: i64,
 }
 
 impl Replica {
-    /// `Worker 3 (2 active)`.
+    /// `Worker 3 x 1 nvidia.com/gpu (2 active)`.
     pub(crate) fn words(&self) -> String {
-        let counts = [
-            ("active", self.active),
-            ("succeeded", self.succeeded),
-            ("failed", self.failed),
-        ];
-        let told = counts
-            .iter()
-            .filter(|(_, n)| *n > 0)
-            .map(|(what, n)| format!("{n} {what}"));
+        let counts = [("active", self.active), ("succeeded", self.succeeded), ("failed", self.failed)];
+        let told = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}"));
         let told = told.collect::<Vec<_>>().join(", ");
-        if told.is_empty() {
-            format!("{} {}", self.r#type, self.replicas)
-        } else {
-            format!("{} {} ({told})", self.r#type, self.replicas)
-        }
+        let counts = if told.is_empty() { told } else { format!(" ({told})") };
+        let each = self.devices.as_ref().map(|each| format!(" x {} {}", each.per_node, outside(&each.resource)));
+        format!("{} {}{}{counts}", self.r#type, self.replicas, each.unwrap_or_default())
     }
 }
 
@@ -99,22 +93,16 @@ impl LegacyJob {
         if specs.is_empty() {
             problems.push(format!("has no {}", kind.replicas));
         }
-        let counts = |name: &str, of: &str| {
-            object["status"]["replicaStatuses"][name][of]
-                .as_i64()
-                .unwrap_or_default()
-        };
-        let replicas = specs.iter().map(|(name, spec)| Replica {
+        let counts = |name: &str, of: &str| object["status"]["replicaStatuses"][name][of].as_i64().unwrap_or_default();
+        let replicas: Vec<Replica> = specs.iter().map(|(name, spec)| Replica {
             r#type: outside(name),
             replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
+            devices: main(kind, spec).and_then(|container| Resources::deserialize(&container["resources"]).ok()?.devices()),
             active: counts(name, "active"),
             succeeded: counts(name, "succeeded"),
             failed: counts(name, "failed"),
-        });
-        let containers: Vec<&Value> = specs.iter().filter_map(|(_, spec)| main(kind, spec)).collect();
-        let devices = containers
-            .iter()
-            .find_map(|container| Resources::deserialize(&container["resources"]).ok()?.devices());
+        }).collect();
+        let image = specs.iter().find_map(|(_, spec)| main(kind, spec)).map(|container| outside(text(container, "/image")));
         let time = |pointer: &str| text(object, pointer).parse().ok();
         Self {
             kind,
@@ -122,12 +110,9 @@ impl LegacyJob {
             suspend: object["spec"]["runPolicy"]["suspend"] == true,
             managed_by: text(object, "/spec/runPolicy/managedBy").to_owned(),
             policy: RunPolicy::read(&object["spec"]["runPolicy"]),
-            replicas: replicas.collect(),
-            image: containers
-                .first()
-                .map(|container| outside(text(container, "/image")))
-                .unwrap_or_default(),
-            devices,
+            devices: replicas.iter().find_map(|of| of.devices.clone()),
+            replicas,
+            image: image.unwrap_or_default(),
             outputs: specs
                 .first()
                 .map(|(_, spec)| outputs::of_spec(&spec["template"]["spec"], kind.container, &metadata.name))
@@ -165,10 +150,7 @@ impl LegacyJob {
 
     /// When it ended. The operator writes no completion time for a job that failed.
     pub(crate) fn ended(&self) -> Option<Timestamp> {
-        let failed = || {
-            self.holds("Failed")
-                .and_then(|condition| condition.last_transition_time)
-        };
+        let failed = || self.holds("Failed").and_then(|condition| condition.last_transition_time);
         self.completed.or_else(failed)
     }
 
@@ -177,22 +159,15 @@ impl LegacyJob {
         self.replicas.iter().fold(0, |sum, of| sum.saturating_add(of.replicas))
     }
 
-    /// The devices of all its pods in words, when every replica type that trains has them.
+    /// The devices of all its pods in words, none when it has none. A launcher and parameter servers usually have none.
     pub(crate) fn all_devices(&self) -> Option<String> {
-        let devices = self.devices.as_ref()?;
-        // The launcher of an MPIJob usually has none; pods are counted, so this is at most.
-        let launchers: i64 = self
-            .replicas
-            .iter()
-            .filter(|of| of.r#type.eq_ignore_ascii_case("launcher"))
-            .map(|of| of.replicas)
-            .sum();
-        let nodes = u64::try_from(self.nodes().saturating_sub(launchers)).ok()?;
-        Some(format!(
-            "{} {}",
-            nodes.saturating_mul(devices.per_node),
-            outside(&devices.resource)
-        ))
+        let resource = &self.devices.as_ref()?.resource;
+        let each = self.replicas.iter().filter_map(|of| {
+            let devices = of.devices.as_ref().filter(|devices| devices.resource == *resource)?;
+            u64::try_from(of.replicas).ok()?.checked_mul(devices.per_node)
+        });
+        let all = each.fold(0, u64::saturating_add);
+        Some(format!("{all} {}", outside(resource)))
     }
 }
 
@@ -247,18 +222,10 @@ mod tests {
             let kind = kind(name);
             let replicas: serde_json::Map<String, Value> = types
                 .iter()
-                .map(|of| {
-                    (
-                        (*of).to_owned(),
-                        json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}}),
-                    )
-                })
+                .map(|of| ((*of).to_owned(), json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}})))
                 .collect();
-            let job = LegacyJob::read(
-                kind,
-                &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
-                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}),
-            );
+            let job = LegacyJob::read(kind, &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
+                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}));
             assert_eq!(job.problem, None, "{name}");
             let told: Vec<&str> = job.replicas.iter().map(|of| of.r#type.as_str()).collect();
             assert_eq!(told, types, "{name}: the leading type first");
@@ -266,7 +233,7 @@ mod tests {
             assert_eq!(job.image, format!("example.com/{}:1", kind.container));
             assert_eq!(job.devices.as_ref().map(|d| d.per_node), Some(4));
             let workers = job.replicas.iter().find(|of| of.r#type == "Worker").unwrap();
-            assert_eq!(workers.words(), "Worker 2 (1 active, 1 failed)");
+            assert_eq!(workers.words(), "Worker 2 x 4 nvidia.com/gpu (1 active, 1 failed)");
         }
     }
 
@@ -274,10 +241,8 @@ mod tests {
     fn conditions_say_the_status() {
         use JobState::{Complete, Created, Failed, Running, Suspended};
         let read = |suspend: bool, conditions: &[(&str, &str)]| {
-            let conditions: Vec<Value> = conditions
-                .iter()
-                .map(|(of, status)| json!({"type": of, "status": status, "reason": "R"}))
-                .collect();
+            let conditions: Vec<Value> =
+                conditions.iter().map(|(of, status)| json!({"type": of, "status": status, "reason": "R"})).collect();
             LegacyJob::read(
                 kind("PyTorchJob"),
                 &json!({"spec": {"runPolicy": {"suspend": suspend}, "pytorchReplicaSpecs": {"Worker": {}}},
@@ -309,21 +274,14 @@ mod tests {
         );
         assert_eq!((job.metadata.name.as_str(), job.state()), ("odd", JobState::Created));
         let problem = job.problem.unwrap();
-        assert!(
-            problem.contains("metadata is not readable")
-                && problem.contains("conditions")
-                && problem.contains("mpiReplicaSpecs")
-        );
+        assert!(problem.contains("metadata is not readable") && problem.contains("conditions") && problem.contains("mpiReplicaSpecs"));
     }
 
     #[test]
     fn the_run_policy_is_told_in_words() {
         let policy = json!({"cleanPodPolicy": "None", "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,
             "backoffLimit": 3, "schedulingPolicy": {"queue": "research"}});
-        let job = LegacyJob::read(
-            kind("TFJob"),
-            &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}),
-        );
+        let job = LegacyJob::read(kind("TFJob"), &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}));
         assert_eq!(
             job.policy.words(),
             "ended after 3600 s, deleted 60 s after its end, 3 retries, cleans None pods, queue research"
@@ -333,12 +291,9 @@ mod tests {
 
     #[test]
     fn a_launcher_holds_no_devices() {
-        let job = LegacyJob::read(
-            kind("MPIJob"),
-            &json!({"spec": {"mpiReplicaSpecs": {
+        let job = LegacyJob::read(kind("MPIJob"), &json!({"spec": {"mpiReplicaSpecs": {
             "Launcher": {"template": {"spec": {"containers": [{"name": "mpi"}]}}},
-            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}),
-        );
+            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}));
         assert_eq!(job.all_devices().as_deref(), Some("16 nvidia.com/gpu"));
     }
 }

@@ -5,7 +5,7 @@ use kf_mcp_core::{Cx, ToolError, text};
 use kf_mcp_trainjob::JobState;
 
 use super::get_training_job::{TrainingJob, labels, seen, started};
-use crate::legacy::{self, LegacyJob};
+use crate::legacy::{self, LegacyJob, RunPolicy};
 use crate::pods::{Pod, outside};
 use crate::steps::listed;
 
@@ -35,7 +35,7 @@ pub(super) fn tell_legacy(cx: &Cx, job: &LegacyJob, page: Result<Page, KubeError
         devices: job.devices.clone(),
         image: Some(job.image.clone()).filter(|image| !image.is_empty()),
         replicas: job.replicas.clone(),
-        run_policy: Some(job.policy.clone()),
+        run_policy: Some(job.policy.clone()).filter(|policy| *policy != RunPolicy::default()),
         outputs: job.outputs.clone(),
         created: job.metadata.creation_timestamp.map(text::time),
         started: job.started.or_else(|| started(&newest)).map(text::time),

@@ -22,9 +22,11 @@ impl Render for TrainingJob {
         if let Some(runtime) = &self.runtime {
             text.fact("runtime", format!("{} ({})", runtime.name, runtime.kind));
         }
+        // The replicas of a v1 job have devices of their own.
         let devices = self
             .devices
             .as_ref()
+            .filter(|_| self.replicas.is_empty())
             .map(|d| format!(" x {} {}", d.per_node, d.resource))
             .unwrap_or_default();
         let nodes = self

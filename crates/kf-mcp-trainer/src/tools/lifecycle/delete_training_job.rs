@@ -41,7 +41,8 @@ pub struct Deletion {
     uid: String,
     generation: i64,
     finished: bool,
-    created_by: String,
+    #[serde(flatten)]
+    origin: Origin,
     deletes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keeps: Vec<String>,
@@ -78,7 +79,7 @@ impl Render for Deletion {
             self.namespace,
             self.status.as_str()
         ));
-        text.fact("created by", &self.created_by);
+        text.fact("created by", self.origin.line());
         text.fact("with it go", self.deletes.join(", "));
         text.fact("what stays", self.keeps.join(", "));
         text.facts("warning", &self.warnings);
@@ -193,7 +194,7 @@ fn deletion(object: &Value, claims: Result<Claims, KubeError>, namespace: String
         uid: job.metadata.uid.clone(),
         generation: job.metadata.generation,
         finished: status.is_final(),
-        created_by: String::new(),
+        origin: Origin::of(&job.metadata.labels, mine),
         deletes,
         keeps: Vec::new(),
         warnings: Vec::new(),
@@ -208,7 +209,7 @@ fn deletion(object: &Value, claims: Result<Claims, KubeError>, namespace: String
     }
     plan.keep(claims.stay.into_iter().map(|claim| (claim, " (retained by its runtime)")));
     plan.keep(claims::mounted(object).into_iter().map(|claim| (claim, "")));
-    plan.warn(&job.metadata, mine);
+    plan.warn(&job.metadata);
     plan
 }
 
@@ -233,7 +234,7 @@ fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> 
         uid: job.metadata.uid.clone(),
         generation: job.metadata.generation,
         finished: status.is_final(),
-        created_by: String::new(),
+        origin: Origin::of(&job.metadata.labels, mine),
         deletes: vec![
             format!("its pods with their logs ({})", replicas.join(", ")),
             "its services".into(),
@@ -245,7 +246,7 @@ fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> 
         of: job.kind.resource_of(&job.api_version),
     };
     plan.keep(claims::mounted(object).into_iter().map(|claim| (claim, "")));
-    plan.warn(&job.metadata, mine);
+    plan.warn(&job.metadata);
     plan
 }
 
@@ -255,10 +256,8 @@ impl Deletion {
     }
 
     /// What holds for jobs of every kind.
-    fn warn(&mut self, metadata: &ObjectMeta, mine: &str) {
-        let origin = Origin::of(&metadata.labels, mine);
-        self.created_by = origin.by;
-        self.warnings.extend(origin.warning);
+    fn warn(&mut self, metadata: &ObjectMeta) {
+        self.warnings.extend(self.origin.warning.clone());
         if !self.finished {
             self.warnings
                 .push("the job has not ended: what it has done since its last checkpoint is lost".into());

@@ -59,7 +59,8 @@ pub struct Update {
     namespace: String,
     uid: String,
     generation: i64,
-    created_by: String,
+    #[serde(flatten)]
+    origin: Origin,
     /// The job was told so before: there is nothing to write.
     unchanged: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -108,7 +109,7 @@ impl Render for Update {
         } else {
             text.line(format!("{action} {head}"));
         }
-        text.fact("created by", &self.created_by);
+        text.fact("created by", self.origin.line());
         text.facts("effect", &self.effects);
         text.fact("now", self.at_the_moment.as_deref().unwrap_or_default());
         text.facts("warning", &self.warnings);
@@ -165,10 +166,9 @@ impl Change for UpdateTrainingJob {
             return Err(ToolError::new(ErrorCode::Unsupported, asked, why)
                 .fix("its pods hold no devices any more; to run it again, submit it under another name"));
         }
-        let origin = Origin::of(&job.metadata().labels, &cx.caller().mark());
         let mut plan = Update {
             kind,
-            created_by: origin.by,
+            origin: Origin::of(&job.metadata().labels, &cx.caller().mark()),
             action: self.action,
             name: self.name.to_string(),
             namespace,
@@ -188,7 +188,7 @@ impl Change for UpdateTrainingJob {
             return Ok(plan);
         }
         plan.look(cx).await?;
-        plan.warnings.extend(origin.warning);
+        plan.warnings.extend(plan.origin.warning.clone());
         Ok(plan)
     }
 

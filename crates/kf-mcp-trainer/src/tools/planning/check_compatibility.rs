@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::compatibility::{Compatibility, Crd, KINDS, Kind, Seen};
+use crate::legacy;
 use crate::pods::outside;
 
 /// Where Trainer says which version it is.
@@ -38,9 +39,11 @@ impl Tool for CheckCompatibility {
 
     async fn run(self, cx: &Cx) -> Result<Compatibility, ToolError> {
         let kinds = futures::future::join_all(KINDS.map(|(name, _)| cx.kube().get::<Crd>(&CRDS, None, name)));
-        let (version, kinds, told) = futures::join!(cx.kube().version(), kinds, told_version(cx));
+        let (version, kinds, told, served_of_v1) =
+            futures::join!(cx.kube().version(), kinds, told_version(cx), legacy::served(cx));
         let mut seen = Seen {
             told,
+            legacy: legacy::served_hint(&served_of_v1),
             ..Seen::default()
         };
         match version {
