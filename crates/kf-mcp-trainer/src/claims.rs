@@ -68,7 +68,10 @@ pub(crate) fn mounted(object: &Value) -> BTreeSet<String> {
 fn collect(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
-            if let Some(name) = map.get("persistentVolumeClaim").and_then(|source| source["claimName"].as_str()) {
+            if let Some(name) = map
+                .get("persistentVolumeClaim")
+                .and_then(|source| source["claimName"].as_str())
+            {
                 found.insert(outside(name));
             }
             map.values().for_each(|inner| collect(inner, found));
@@ -94,7 +97,13 @@ mod tests {
             claim("other-a", json!([{"kind": "JobSet", "name": "b"}])),
         ];
         let sorted = sorted(found, "a");
-        assert_eq!((sorted.go, sorted.stay), (vec!["initializer-a".to_owned()], vec!["kept-a".to_owned(), "other-a".to_owned()]));
+        assert_eq!(
+            (sorted.go, sorted.stay),
+            (
+                vec!["initializer-a".to_owned()],
+                vec!["kept-a".to_owned(), "other-a".to_owned()]
+            )
+        );
     }
 
     #[test]

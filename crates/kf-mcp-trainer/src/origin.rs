@@ -63,15 +63,30 @@ mod tests {
     #[test]
     fn the_labels_say_whose_a_job_is() {
         let labels = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
         for (pairs, by, warned) in [
             (&[][..], "not this server", true),
             (&[(MANAGED_BY_LABEL, "helm")], "not this server", true),
             (&[(CALLER_LABEL, "me")], "not this server", true),
-            (&[(MANAGED_BY_LABEL, "mcp"), (CALLER_LABEL, "me")], "this server, for you (kubeflow-mcp/caller=me)", false),
-            (&[(MANAGED_BY_LABEL, "mcp"), (CALLER_LABEL, "you")], "this server, for another caller (kubeflow-mcp/caller=you)", true),
-            (&[(MANAGED_BY_LABEL, "mcp")], "this server, for whom is not known", false),
+            (
+                &[(MANAGED_BY_LABEL, "mcp"), (CALLER_LABEL, "me")],
+                "this server, for you (kubeflow-mcp/caller=me)",
+                false,
+            ),
+            (
+                &[(MANAGED_BY_LABEL, "mcp"), (CALLER_LABEL, "you")],
+                "this server, for another caller (kubeflow-mcp/caller=you)",
+                true,
+            ),
+            (
+                &[(MANAGED_BY_LABEL, "mcp")],
+                "this server, for whom is not known",
+                false,
+            ),
         ] {
             let origin = Origin::of(&labels(pairs), "me");
             assert!(origin.by.starts_with(by), "{origin:?}");

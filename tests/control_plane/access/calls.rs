@@ -195,7 +195,8 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
 /// Confirmed arguments about a job of each kind of the training operator v1.
 fn one_of_each() -> Vec<Value> {
     let all = kf_mcp_tests::journeys::one_of_each().into_iter();
-    all.map(|(_, of)| json!({"name": of["metadata"]["name"], "kind": of["kind"], "confirmed": true})).collect()
+    all.map(|(_, of)| json!({"name": of["metadata"]["name"], "kind": of["kind"], "confirmed": true}))
+        .collect()
 }
 
 /// Stands for the namespace of the visit in the arguments of calls.

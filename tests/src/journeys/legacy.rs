@@ -35,7 +35,10 @@ pub async fn define_v1(world: &World, kinds: &[(&str, &str, &str)]) {
             },
         });
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-        let made = world.place.ask("POST", path, "application/json", Some(&definition)).await;
+        let made = world
+            .place
+            .ask("POST", path, "application/json", Some(&definition))
+            .await;
         assert!(
             made.code.is_success() || made.code.as_u16() == 409,
             "define {kind}: {}",
@@ -50,7 +53,10 @@ pub async fn define_v1(world: &World, kinds: &[(&str, &str, &str)]) {
             .place
             .until("the old kinds", async || {
                 let served = world.place.ask("GET", &path, "", None).await.code.is_success();
-                let list = world.place.ask("GET", &format!("/apis/kubeflow.org/{version}"), "", None).await;
+                let list = world
+                    .place
+                    .ask("GET", &format!("/apis/kubeflow.org/{version}"), "", None)
+                    .await;
                 (served && list.text.contains(&told)).then_some(())
             })
             .await;
@@ -81,7 +87,11 @@ pub fn one_of_each() -> Vec<(String, Value)> {
 /// Writes the status of a job as its operator would: this condition holds, the others do not.
 async fn report(world: &World, resource: &str, name: &str, condition: &str) {
     let holds = |of: &str| {
-        let status = if of == condition || of == "Created" { "True" } else { "False" };
+        let status = if of == condition || of == "Created" {
+            "True"
+        } else {
+            "False"
+        };
         json!({"type": of, "status": status, "reason": format!("PyTorchJob{of}"), "message": format!("it is {of}"),
             "lastTransitionTime": "2026-01-01T00:00:00Z"})
     };
@@ -89,7 +99,10 @@ async fn report(world: &World, resource: &str, name: &str, condition: &str) {
         "replicaStatuses": {"Master": {"active": 1}, "Worker": {"active": 1}}}});
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
     let path = format!("/apis/{group}/v1/namespaces/{}/{plural}/{name}/status", world.namespace);
-    let reply = world.place.ask("PATCH", &path, "application/merge-patch+json", Some(&status)).await;
+    let reply = world
+        .place
+        .ask("PATCH", &path, "application/merge-patch+json", Some(&status))
+        .await;
     assert!(reply.code.is_success(), "report {condition}: {}", reply.text);
 }
 
@@ -148,7 +161,11 @@ pub async fn a_v1_job_is_listed_read_paused_resumed_and_deleted(world: &World) {
     torch(world, "old").await;
     let listed = world.good("list_training_jobs", json!({"kind": "PyTorchJob"})).await;
     assert_eq!(
-        (&listed["jobs"][0]["name"], &listed["jobs"][0]["status"], &listed["jobs"][0]["nodes"]),
+        (
+            &listed["jobs"][0]["name"],
+            &listed["jobs"][0]["status"],
+            &listed["jobs"][0]["nodes"]
+        ),
         (&json!("old"), &json!("Running"), &json!(2)),
         "{listed}"
     );
@@ -163,7 +180,12 @@ pub async fn a_v1_job_is_listed_read_paused_resumed_and_deleted(world: &World) {
         })
         .await;
     assert_eq!(running["kind"], "PyTorchJob");
-    let names: Vec<_> = running["steps"].as_array().into_iter().flatten().map(|step| &step["name"]).collect();
+    let names: Vec<_> = running["steps"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|step| &step["name"])
+        .collect();
     assert_eq!(names, ["master-0", "worker-0"]);
     assert_eq!(
         running["outputs"],
@@ -177,17 +199,34 @@ pub async fn a_v1_job_is_listed_read_paused_resumed_and_deleted(world: &World) {
             logs["lines"].to_string().contains("loss 0.7").then_some(logs)
         })
         .await;
-    assert_eq!((&log["step"], &log["container"]), (&json!("master-0"), &json!("pytorch")), "{log}");
-    let events = world.good("get_training_events", with(job("old"), "kind", json!("PyTorchJob"))).await;
+    assert_eq!(
+        (&log["step"], &log["container"]),
+        (&json!("master-0"), &json!("pytorch")),
+        "{log}"
+    );
+    let events = world
+        .good("get_training_events", with(job("old"), "kind", json!("PyTorchJob")))
+        .await;
     assert!(events["events"].to_string().contains("Pod/old-master-0"), "{events}");
 
     // a change wants the kind, and says whose the job is
-    let error = world.bad("update_training_job", with(job("old"), "action", json!("suspend"))).await;
+    let error = world
+        .bad("update_training_job", with(job("old"), "action", json!("suspend")))
+        .await;
     assert_eq!(error["code"], "not_found");
     assert!(error["fix"].to_string().contains("kind=PyTorchJob"), "{error}");
-    let wish = with(with(job("old"), "action", json!("suspend")), "kind", json!("PyTorchJob"));
+    let wish = with(
+        with(job("old"), "action", json!("suspend")),
+        "kind",
+        json!("PyTorchJob"),
+    );
     let preview = world.good("update_training_job", wish).await;
-    assert!(preview["preview"]["warnings"].to_string().contains("not created through this server"), "{preview}");
+    assert!(
+        preview["preview"]["warnings"]
+            .to_string()
+            .contains("not created through this server"),
+        "{preview}"
+    );
     let done = told(world, "old", "suspend").await;
     assert_eq!(
         (&done["kind"], &done["took_effect"], &done["status"]),
@@ -195,13 +234,21 @@ pub async fn a_v1_job_is_listed_read_paused_resumed_and_deleted(world: &World) {
         "{done}"
     );
     let done = told(world, "old", "resume").await;
-    assert_eq!((&done["took_effect"], &done["status"]), (&json!(true), &json!("Running")), "{done}");
+    assert_eq!(
+        (&done["took_effect"], &done["status"]),
+        (&json!(true), &json!("Running")),
+        "{done}"
+    );
 
     let error = world.bad("delete_training_job", job("old")).await;
     assert!(error["fix"].to_string().contains("kind=PyTorchJob"), "{error}");
     let arguments = with(job("old"), "kind", json!("PyTorchJob"));
     let preview = world.good("delete_training_job", arguments.clone()).await;
-    assert_eq!(preview["preview"]["keeps"], json!(["PersistentVolumeClaim shared"]), "{preview}");
+    assert_eq!(
+        preview["preview"]["keeps"],
+        json!(["PersistentVolumeClaim shared"]),
+        "{preview}"
+    );
     let done = world.confirmed("delete_training_job", arguments.clone()).await;
     assert_eq!(done["deleted"], true, "{done}");
     world
@@ -224,11 +271,25 @@ pub async fn every_v1_kind_is_read_resumed_and_deleted(world: &World) {
         let one = with(job(plural), "kind", json!(kind));
         let told = world.good("get_training_job", one.clone()).await;
         assert_eq!(told["replicas"][0]["type"], lead, "{told}");
-        assert_eq!((&told["image"], &told["status"]), (&json!("example.com/train:1"), &json!("Suspended")), "{told}");
-        let done = world.confirmed("update_training_job", with(one.clone(), "action", json!("resume"))).await;
-        assert_eq!((&done["kind"], &done["status"]), (&json!(kind), &json!("Created")), "{done}");
+        assert_eq!(
+            (&told["image"], &told["status"]),
+            (&json!("example.com/train:1"), &json!("Suspended")),
+            "{told}"
+        );
+        let done = world
+            .confirmed("update_training_job", with(one.clone(), "action", json!("resume")))
+            .await;
+        assert_eq!(
+            (&done["kind"], &done["status"]),
+            (&json!(kind), &json!("Created")),
+            "{done}"
+        );
         let done = world.confirmed("delete_training_job", one).await;
-        assert_eq!((&done["kind"], &done["deleted"]), (&json!(kind), &json!(true)), "{done}");
+        assert_eq!(
+            (&done["kind"], &done["deleted"]),
+            (&json!(kind), &json!(true)),
+            "{done}"
+        );
     }
 }
 
@@ -243,7 +304,8 @@ pub async fn a_deletion_tells_which_claims_go_and_which_stay(world: &World) {
         runtime["kind"] = json!("TrainingRuntime");
         runtime["metadata"] = json!({"name": name, "labels": runtime["metadata"]["labels"]});
         if retain {
-            runtime["spec"]["template"]["spec"]["volumeClaimPolicies"][0]["retentionPolicy"] = json!({"whenDeleted": "Retain"});
+            runtime["spec"]["template"]["spec"]["volumeClaimPolicies"][0]["retentionPolicy"] =
+                json!({"whenDeleted": "Retain"});
         }
         world.create("trainingruntimes.trainer.kubeflow.org", &runtime).await;
         let object = json!({
@@ -255,31 +317,44 @@ pub async fn a_deletion_tells_which_claims_go_and_which_stay(world: &World) {
         let claim = format!("initializer-{name}");
         world
             .place
-            .until("the claim", async || world.object("persistentvolumeclaims", &claim).await.map(drop))
+            .until("the claim", async || {
+                world.object("persistentvolumeclaims", &claim).await.map(drop)
+            })
             .await;
         let preview = world.good("delete_training_job", job(name)).await["preview"].clone();
         let told = |field: &str| preview[field].to_string();
         assert_eq!(told("keeps").contains(&claim), retain, "{preview}");
         assert_eq!(told("deletes").contains(&claim), !retain, "{preview}");
         assert_eq!(told("warnings").contains("trained weights"), !retain, "{preview}");
-        assert!(told("warnings").contains("not created through this server"), "{preview}");
+        assert!(
+            told("warnings").contains("not created through this server"),
+            "{preview}"
+        );
         world.confirmed("delete_training_job", job(name)).await;
         // kwok's pods have a claim's protection for a moment
         world
             .place
             .until("the end of the job", async || {
-                let gone = world.object("jobsets.jobset.x-k8s.io", name).await.is_none() && world.pods(name).await.is_empty();
+                let gone =
+                    world.object("jobsets.jobset.x-k8s.io", name).await.is_none() && world.pods(name).await.is_empty();
                 gone.then_some(())
             })
             .await;
         if retain {
             let stays = world.object("persistentvolumeclaims", &claim).await.unwrap_or_default();
-            assert!(stays["metadata"]["deletionTimestamp"].is_null() && stays["metadata"]["name"] == claim, "{stays}");
+            assert!(
+                stays["metadata"]["deletionTimestamp"].is_null() && stays["metadata"]["name"] == claim,
+                "{stays}"
+            );
         } else {
             world
                 .place
                 .until("the end of the claim", async || {
-                    world.object("persistentvolumeclaims", &claim).await.is_none().then_some(())
+                    world
+                        .object("persistentvolumeclaims", &claim)
+                        .await
+                        .is_none()
+                        .then_some(())
                 })
                 .await;
         }
@@ -296,7 +371,9 @@ pub async fn a_job_names_where_its_outputs_lie(world: &World) {
     world.create(TRAIN_JOBS, &object).await;
     let expected = json!([{"path": "/workspace/output", "from": "argument output_dir", "claim": "initializer-tuned",
         "note": "deleted with the job unless its runtime retains it"}]);
-    let told = world.job("tuned", "outputs", |told| told["status"] == "Initializing").await;
+    let told = world
+        .job("tuned", "outputs", |told| told["status"] == "Initializing")
+        .await;
     assert_eq!(told["outputs"], expected, "as the job itself says");
     world
         .place
@@ -327,6 +404,11 @@ pub async fn a_job_names_where_its_outputs_lie(world: &World) {
         "{told}"
     );
     let preview = world.good("delete_training_job", job("plain")).await["preview"].clone();
-    assert!(preview["created_by"].to_string().contains("this server, for you (kubeflow-mcp/caller="), "{preview}");
+    assert!(
+        preview["created_by"]
+            .to_string()
+            .contains("this server, for you (kubeflow-mcp/caller="),
+        "{preview}"
+    );
     assert!(!preview["warnings"].to_string().contains("not created"), "{preview}");
 }

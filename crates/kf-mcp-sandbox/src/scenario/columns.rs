@@ -9,7 +9,9 @@ pub(crate) fn printer_columns(kind: &str) -> Option<Value> {
     let last = ".status.conditions[-1:].type";
     let katib = [string("Type", last), string("Status", ".status.conditions[-1:].status")];
     let columns = match kind {
-        "TrainJob" | "PyTorchJob" | "TFJob" | "MPIJob" | "XGBoostJob" | "JAXJob" | "PaddleJob" => vec![string("State", last), age],
+        "TrainJob" | "PyTorchJob" | "TFJob" | "MPIJob" | "XGBoostJob" | "JAXJob" | "PaddleJob" => {
+            vec![string("State", last), age]
+        }
         "JobSet" => job_set(),
         "Experiment" | "Trial" => katib.into_iter().chain([age]).collect(),
         "Suggestion" => katib

@@ -45,7 +45,14 @@ const NO_RBAC: &str = include_str!("../scenarios/no-rbac.yaml");
 
 /// The names of all scenarios, the default first.
 pub fn names() -> &'static [&'static str] {
-    &["showcase", "healthy-empty", "no-trainer", "no-rbac", "legacy", "thousand"]
+    &[
+        "showcase",
+        "healthy-empty",
+        "no-trainer",
+        "no-rbac",
+        "legacy",
+        "thousand",
+    ]
 }
 
 /// Loads a scenario by its name, with parameters after a question mark: `thousand?jobs=10000`, `healthy-empty?trainer=v2.1`.

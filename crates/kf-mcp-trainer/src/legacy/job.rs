@@ -57,11 +57,21 @@ pub(crate) struct Replica {
 impl Replica {
     /// `Worker 3 x 1 nvidia.com/gpu (2 active)`.
     pub(crate) fn words(&self) -> String {
-        let counts = [("active", self.active), ("succeeded", self.succeeded), ("failed", self.failed)];
-        let told = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}"));
+        let counts = [
+            ("active", self.active),
+            ("succeeded", self.succeeded),
+            ("failed", self.failed),
+        ];
+        let told = counts
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(what, n)| format!("{n} {what}"));
         let told = told.collect::<Vec<_>>().join(", ");
         let counts = if told.is_empty() { told } else { format!(" ({told})") };
-        let each = self.devices.as_ref().map(|each| format!(" x {} {}", each.per_node, outside(&each.resource)));
+        let each = self
+            .devices
+            .as_ref()
+            .map(|each| format!(" x {} {}", each.per_node, outside(&each.resource)));
         format!("{} {}{}{counts}", self.r#type, self.replicas, each.unwrap_or_default())
     }
 }
@@ -93,16 +103,27 @@ impl LegacyJob {
         if specs.is_empty() {
             problems.push(format!("has no {}", kind.replicas));
         }
-        let counts = |name: &str, of: &str| object["status"]["replicaStatuses"][name][of].as_i64().unwrap_or_default();
-        let replicas: Vec<Replica> = specs.iter().map(|(name, spec)| Replica {
-            r#type: outside(name),
-            replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
-            devices: main(kind, spec).and_then(|container| Resources::deserialize(&container["resources"]).ok()?.devices()),
-            active: counts(name, "active"),
-            succeeded: counts(name, "succeeded"),
-            failed: counts(name, "failed"),
-        }).collect();
-        let image = specs.iter().find_map(|(_, spec)| main(kind, spec)).map(|container| outside(text(container, "/image")));
+        let counts = |name: &str, of: &str| {
+            object["status"]["replicaStatuses"][name][of]
+                .as_i64()
+                .unwrap_or_default()
+        };
+        let replicas: Vec<Replica> = specs
+            .iter()
+            .map(|(name, spec)| Replica {
+                r#type: outside(name),
+                replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
+                devices: main(kind, spec)
+                    .and_then(|container| Resources::deserialize(&container["resources"]).ok()?.devices()),
+                active: counts(name, "active"),
+                succeeded: counts(name, "succeeded"),
+                failed: counts(name, "failed"),
+            })
+            .collect();
+        let image = specs
+            .iter()
+            .find_map(|(_, spec)| main(kind, spec))
+            .map(|container| outside(text(container, "/image")));
         let time = |pointer: &str| text(object, pointer).parse().ok();
         Self {
             kind,
@@ -150,7 +171,10 @@ impl LegacyJob {
 
     /// When it ended. The operator writes no completion time for a job that failed.
     pub(crate) fn ended(&self) -> Option<Timestamp> {
-        let failed = || self.holds("Failed").and_then(|condition| condition.last_transition_time);
+        let failed = || {
+            self.holds("Failed")
+                .and_then(|condition| condition.last_transition_time)
+        };
         self.completed.or_else(failed)
     }
 
@@ -222,10 +246,18 @@ mod tests {
             let kind = kind(name);
             let replicas: serde_json::Map<String, Value> = types
                 .iter()
-                .map(|of| ((*of).to_owned(), json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}})))
+                .map(|of| {
+                    (
+                        (*of).to_owned(),
+                        json!({"replicas": 2, "template": {"spec": spec(kind.container, 4)}}),
+                    )
+                })
                 .collect();
-            let job = LegacyJob::read(kind, &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
-                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}));
+            let job = LegacyJob::read(
+                kind,
+                &json!({"metadata": {"name": "a"}, "spec": {kind.replicas: replicas},
+                "status": {"replicaStatuses": {"Worker": {"active": 1, "failed": 1}}}}),
+            );
             assert_eq!(job.problem, None, "{name}");
             let told: Vec<&str> = job.replicas.iter().map(|of| of.r#type.as_str()).collect();
             assert_eq!(told, types, "{name}: the leading type first");
@@ -241,8 +273,10 @@ mod tests {
     fn conditions_say_the_status() {
         use JobState::{Complete, Created, Failed, Running, Suspended};
         let read = |suspend: bool, conditions: &[(&str, &str)]| {
-            let conditions: Vec<Value> =
-                conditions.iter().map(|(of, status)| json!({"type": of, "status": status, "reason": "R"})).collect();
+            let conditions: Vec<Value> = conditions
+                .iter()
+                .map(|(of, status)| json!({"type": of, "status": status, "reason": "R"}))
+                .collect();
             LegacyJob::read(
                 kind("PyTorchJob"),
                 &json!({"spec": {"runPolicy": {"suspend": suspend}, "pytorchReplicaSpecs": {"Worker": {}}},
@@ -274,14 +308,21 @@ mod tests {
         );
         assert_eq!((job.metadata.name.as_str(), job.state()), ("odd", JobState::Created));
         let problem = job.problem.unwrap();
-        assert!(problem.contains("metadata is not readable") && problem.contains("conditions") && problem.contains("mpiReplicaSpecs"));
+        assert!(
+            problem.contains("metadata is not readable")
+                && problem.contains("conditions")
+                && problem.contains("mpiReplicaSpecs")
+        );
     }
 
     #[test]
     fn the_run_policy_is_told_in_words() {
         let policy = json!({"cleanPodPolicy": "None", "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,
             "backoffLimit": 3, "schedulingPolicy": {"queue": "research"}});
-        let job = LegacyJob::read(kind("TFJob"), &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}));
+        let job = LegacyJob::read(
+            kind("TFJob"),
+            &json!({"spec": {"runPolicy": policy, "tfReplicaSpecs": {"Worker": {}}}}),
+        );
         assert_eq!(
             job.policy.words(),
             "ended after 3600 s, deleted 60 s after its end, 3 retries, cleans None pods, queue research"
@@ -291,9 +332,12 @@ mod tests {
 
     #[test]
     fn a_launcher_holds_no_devices() {
-        let job = LegacyJob::read(kind("MPIJob"), &json!({"spec": {"mpiReplicaSpecs": {
+        let job = LegacyJob::read(
+            kind("MPIJob"),
+            &json!({"spec": {"mpiReplicaSpecs": {
             "Launcher": {"template": {"spec": {"containers": [{"name": "mpi"}]}}},
-            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}));
+            "Worker": {"replicas": 2, "template": {"spec": spec("mpi", 8)}}}}}),
+        );
         assert_eq!(job.all_devices().as_deref(), Some("16 nvidia.com/gpu"));
     }
 }

@@ -207,7 +207,12 @@ fn deletion(object: &Value, claims: Result<Claims, KubeError>, namespace: String
         plan.deletes.push(format!("PersistentVolumeClaim {claim}"));
         plan.warnings.push(lost(claim));
     }
-    plan.keep(claims.stay.into_iter().map(|claim| (claim, " (retained by its runtime)")));
+    plan.keep(
+        claims
+            .stay
+            .into_iter()
+            .map(|claim| (claim, " (retained by its runtime)")),
+    );
     plan.keep(claims::mounted(object).into_iter().map(|claim| (claim, "")));
     plan.warn(&job.metadata);
     plan
@@ -226,7 +231,11 @@ fn lost(claim: &str) -> String {
 /// The plan for a job of the training operator v1, which owns its pods itself.
 fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> Deletion {
     let status = job.state();
-    let replicas: Vec<String> = job.replicas.iter().map(|of| format!("{} {}", of.r#type, of.replicas)).collect();
+    let replicas: Vec<String> = job
+        .replicas
+        .iter()
+        .map(|of| format!("{} {}", of.r#type, of.replicas))
+        .collect();
     let mut plan = Deletion {
         kind: JobKind::Legacy(job.kind),
         name: outside(&job.metadata.name),
@@ -252,7 +261,8 @@ fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> 
 
 impl Deletion {
     fn keep(&mut self, claims: impl Iterator<Item = (String, &'static str)>) {
-        self.keeps.extend(claims.map(|(claim, why)| format!("PersistentVolumeClaim {claim}{why}")));
+        self.keeps
+            .extend(claims.map(|(claim, why)| format!("PersistentVolumeClaim {claim}{why}")));
     }
 
     /// What holds for jobs of every kind.
@@ -312,14 +322,26 @@ mod tests {
             complete(),
             claims,
         );
-        assert!(tuned.deletes.contains(&"PersistentVolumeClaim initializer-a".to_owned()));
+        assert!(
+            tuned
+                .deletes
+                .contains(&"PersistentVolumeClaim initializer-a".to_owned())
+        );
         assert!(tuned.warnings[0].contains("trained weights"));
         assert_eq!(
             tuned.keeps,
-            ["PersistentVolumeClaim kept-a (retained by its runtime)", "PersistentVolumeClaim weights"]
+            [
+                "PersistentVolumeClaim kept-a (retained by its runtime)",
+                "PersistentVolumeClaim weights"
+            ]
         );
         // a claim that is gone already, as after a deadline, is not said to go
-        assert_eq!(plan(json!({"runtimeRef": {"name": "torchtune-llama3.2-1b"}}), complete()).deletes.len(), 2);
+        assert_eq!(
+            plan(json!({"runtimeRef": {"name": "torchtune-llama3.2-1b"}}), complete())
+                .deletes
+                .len(),
+            2
+        );
     }
 
     #[test]

@@ -92,7 +92,8 @@ pub(super) async fn pods(cx: &Cx, namespace: &str, job: &Subject) -> Result<(Vec
     let mut page = cx.kube().list(&PODS, Some(namespace), &query).await?;
     if let Some(kind) = job.kind().legacy() {
         let own = |pod: Pod| legacy::of_kind(kind, &pod);
-        page.items.retain(|item| serde_json::from_str(item.get()).is_ok_and(own));
+        page.items
+            .retain(|item| serde_json::from_str(item.get()).is_ok_and(own));
     }
     let placed = page
         .items

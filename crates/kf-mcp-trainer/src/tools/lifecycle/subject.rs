@@ -1,8 +1,8 @@
 //! The job that is paused or resumed: a TrainJob, or one of the training operator v1.
 
-use kf_mcp_core::kube::{KubeError, Resource};
-use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::Cx;
+use kf_mcp_core::kube::resources::TRAIN_JOBS;
+use kf_mcp_core::kube::{KubeError, Resource};
 use kf_mcp_trainjob::{JobState, ObjectMeta, TrainJob};
 use serde_json::{Value, json};
 

@@ -227,7 +227,9 @@ impl Update {
             pods(cx, &self.namespace, &self.job),
             self.patch(cx, true),
         );
-        let gone = runtime.as_ref().is_some_and(|runtime| runtime.as_ref().is_err_and(KubeError::is_not_found));
+        let gone = runtime
+            .as_ref()
+            .is_some_and(|runtime| runtime.as_ref().is_err_and(KubeError::is_not_found));
         tried.map_err(|error| self.refused(error, Some(gone)))?;
         let runtime = match runtime {
             Some(Ok(runtime)) => Some(runtime),
@@ -345,5 +347,9 @@ impl Update {
 }
 
 fn asked(action: Action, kind: JobKind, name: &str, namespace: &str) -> String {
-    format!("{} {} `{name}` in namespace `{namespace}`", action.as_str(), kind.words())
+    format!(
+        "{} {} `{name}` in namespace `{namespace}`",
+        action.as_str(),
+        kind.words()
+    )
 }
