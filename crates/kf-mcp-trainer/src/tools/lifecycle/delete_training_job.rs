@@ -110,7 +110,7 @@ impl Change for DeleteTrainingJob {
 
     async fn plan(&self, cx: &Cx) -> Result<Deletion, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let mine = cx.caller().mark();
+        let mine = cx.mark().await?;
         let plan = if let Some(kind) = self.kind.and_then(JobKind::legacy) {
             let object = legacy::get(cx, kind, &namespace, &self.name).await;
             let object = object.map_err(|error| of_job(error, &self.name, &namespace, GONE))?;

@@ -168,7 +168,7 @@ impl Change for UpdateTrainingJob {
         }
         let mut plan = Update {
             kind,
-            origin: Origin::of(&job.metadata().labels, &cx.caller().mark()),
+            origin: Origin::of(&job.metadata().labels, &cx.mark().await?),
             action: self.action,
             name: self.name.to_string(),
             namespace,

@@ -347,6 +347,7 @@ impl Second {
             kinds,
             told: self.trainer.clone(),
             patches: None,
+            legacy: None,
         }
         .judge()
         .wrong();
