@@ -1,8 +1,10 @@
 //! The world that tests call tools in: a cluster, embedded or real, and the whole call pipeline over it.
 
+pub mod differences;
 pub mod fidelity;
 pub mod journeys;
 pub mod place;
+pub mod script;
 pub mod world;
 
 use kf_mcp_core::ClientModule;

@@ -1,14 +1,9 @@
 //! Journeys of scripts: what the pods have is the source byte for byte, and what is no Python is never sent.
 
-use std::io::Read;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::{job, with};
-use crate::World;
+use crate::{World, script};
 
 /// What a heredoc, a shell, a formatter, an indenter or Kubernetes itself would change.
 const NASTY: &str = "#!/usr/bin/env python\r\n# -*- coding: utf-8 -*-\r\nprice = '$HOME ${HOME} $(HOME) $(SIM_RUN) $(id) `id` $$ \\\\ \\$'\r\n\
@@ -31,20 +26,16 @@ fn big() -> String {
 }
 
 /// The arguments of a job that runs a script until it is told to end.
-fn script(name: &str, source: &str) -> Value {
+fn running(name: &str, source: &str) -> Value {
     json!({"name": name, "script": source, "gpu_per_node": 0, "env": {"SIM_RUN": "10h"}})
 }
 
 /// The document that the training container of a pod has in its arguments, none when it has no script.
 fn carried(pod: &Value) -> Option<Value> {
     let containers = pod["spec"]["containers"].as_array()?;
-    let args = containers.iter().find_map(|container| container["args"].as_array())?;
-    let mut words = args.iter().filter_map(Value::as_str);
-    (words.next() == Some("--kubeflow-mcp-script")).then_some(())?;
-    let zipped = STANDARD.decode(words.collect::<String>()).ok()?;
-    let mut text = String::new();
-    GzDecoder::new(zipped.as_slice()).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    containers
+        .iter()
+        .find_map(|container| script::carried(&container["args"]))
 }
 
 /// Scripts that would break in a shell, and one of 200 kB with arguments: each pod has them as they are.
@@ -59,7 +50,7 @@ pub async fn a_script_reaches_the_pods_byte_for_byte(world: &World) {
         ),
         ("big", big.as_str(), json!({"func_args": arguments})),
     ] {
-        let mut call = script(name, source);
+        let mut call = running(name, source);
         for (key, value) in extra.as_object().into_iter().flatten() {
             call[key] = value.clone();
         }
@@ -95,7 +86,7 @@ pub async fn a_script_reaches_the_pods_byte_for_byte(world: &World) {
 
 /// On an MPI runtime the launcher has the script, and tells the ranks of the variables.
 pub async fn a_script_on_an_mpi_runtime_is_handed_on_by_mpirun(world: &World) {
-    let call = with(script("ranks", NASTY), "runtime", json!("deepspeed-distributed"));
+    let call = with(running("ranks", NASTY), "runtime", json!("deepspeed-distributed"));
     world
         .confirmed("run_custom_training", with(call, "num_nodes", json!(2)))
         .await;
@@ -122,7 +113,7 @@ pub async fn a_script_on_an_mpi_runtime_is_handed_on_by_mpirun(world: &World) {
 
 /// A syntax error is told with its place, and nothing is asked of the cluster.
 pub async fn what_is_no_python_is_refused_before_it_is_sent(world: &World) {
-    let broken = script("broken", "import torch\n\ndef train(a:\n    pass\n");
+    let broken = running("broken", "import torch\n\ndef train(a:\n    pass\n");
     for arguments in [broken.clone(), with(broken, "confirmed", json!(true))] {
         let (answer, asked) = world.called("run_custom_training", arguments).await;
         let error = &answer.structured["error"];

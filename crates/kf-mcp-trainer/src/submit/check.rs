@@ -184,20 +184,25 @@ fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
 
 /// Refuses a runtime that does not run programs of users.
 pub(crate) fn runs_programs(runtime: &Runtime) -> Result<(), ToolError> {
-    let asked = || format!("run a container on the runtime `{}`", runtime.name);
-    if runtime.is_torchtune() {
-        let why = "the runtime is for the built-in fine-tuning of torchtune and runs no containers of users";
-        return Err(ToolError::new(ErrorCode::Unsupported, asked(), why)
-            .fix("name another runtime, for example torch-distributed; list_runtimes shows what there is")
-            .tool("list_runtimes"));
-    }
-    if runtime.trainer().is_none() || runtime.node().is_none_or(|node| node.name != "node") {
-        let why = "the runtime has no training container called `node`, which the job's image would replace";
-        return Err(ToolError::new(ErrorCode::Unsupported, asked(), why)
-            .fix("name another runtime; list_runtimes shows what there is")
-            .tool("list_runtimes"));
-    }
-    Ok(())
+    let (why, other) = if runtime.is_torchtune() {
+        (
+            "the runtime is for the built-in fine-tuning of torchtune and runs no containers of users",
+            "name another runtime, for example torch-distributed; list_runtimes shows what there is",
+        )
+    } else if runtime.trainer().is_none() || runtime.node().is_none_or(|node| node.name != "node") {
+        (
+            "the runtime has no training container called `node`, which the job's image would replace",
+            "name another runtime; list_runtimes shows what there is",
+        )
+    } else {
+        return Ok(());
+    };
+    let asked = format!("run a container on the runtime `{}`", runtime.name);
+    let mut error = ToolError::new(ErrorCode::Unsupported, asked, why)
+        .fix(other)
+        .tool("list_runtimes");
+    error.field = Some("runtime".to_owned());
+    Err(error)
 }
 
 /// Checks what the runtime decides: the length of the name, reserved variables, and which volumes there are. Told with what

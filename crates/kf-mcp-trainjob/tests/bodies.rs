@@ -1,14 +1,10 @@
-//! The bodies that we build say the same as those of the official SDK, for the same wishes.
+//! The bodies that we build, option by option. The SDK's are compared through the tools, in `tests/it/golden.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 use std::collections::BTreeMap;
 
-use kf_mcp_trainjob::{PatchedPart, PodOptions, RuntimeRef, RuntimeScope, Submission, node_resources, same_quantity};
+use kf_mcp_trainjob::{PatchedPart, PodOptions, RuntimeRef, RuntimeScope, Submission, node_resources};
 use serde_json::{Map, Value, json};
-
-fn cases() -> Vec<Value> {
-    serde_json::from_str(include_str!("fixtures/sdk_container_jobs.json")).unwrap()
-}
 
 fn submission(name: &str, image: &str, resources: BTreeMap<String, String>) -> Submission {
     Submission {
@@ -33,58 +29,6 @@ fn submission(name: &str, image: &str, resources: BTreeMap<String, String>) -> S
         annotations: BTreeMap::new(),
         active_deadline_seconds: None,
         suspend: false,
-    }
-}
-
-fn resources(case: &Value) -> Map<String, Value> {
-    case["resources_per_node"].as_object().cloned().unwrap_or_default()
-}
-
-/// Drops what the API server adds by itself, and what we send although it is the default.
-fn normal(mut body: Value) -> Value {
-    body["metadata"].as_object_mut().unwrap().remove("namespace");
-    body["spec"]["runtimeRef"].as_object_mut().unwrap().remove("apiGroup");
-    let trainer = body["spec"]["trainer"].as_object_mut().unwrap();
-    trainer.entry("numNodes").or_insert(json!(1));
-    let amounts = trainer.get_mut("resourcesPerNode").and_then(Value::as_object_mut);
-    for amount in amounts
-        .into_iter()
-        .flat_map(|r| r.values_mut())
-        .flat_map(|r| r.as_object_mut().unwrap().values_mut())
-    {
-        let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
-        let plain = ["1", "2", "8", "0.5"]
-            .into_iter()
-            .find(|plain| same_quantity(plain, &text));
-        *amount = json!(plain.map_or(text.clone(), str::to_owned));
-    }
-    body
-}
-
-#[test]
-fn bodies_are_those_of_the_sdk() {
-    for case in cases().iter().filter(|case| case.get("body").is_some()) {
-        let body = &case["body"];
-        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap();
-        let named = node_resources(&resources(case)).unwrap();
-        let mut ours = submission(text("/metadata/name"), text("/spec/trainer/image"), named);
-        if case["id"] == "cc-cmd-args" {
-            ours.command = vec!["torchrun".into()];
-            ours.args = ["train.py", "--epochs", "5"].map(str::to_owned).into();
-            ours.env = vec![json!({"name": "A", "value": "1"})];
-            ours.num_nodes = 4;
-            ours.labels = [("l".to_owned(), "1".to_owned())].into();
-        }
-        assert_eq!(normal(ours.body()), normal(body.clone()), "{}", case["id"]);
-    }
-}
-
-#[test]
-fn what_the_sdk_refuses_is_refused() {
-    let refused: Vec<Value> = cases().into_iter().filter(|case| case["refused"] == true).collect();
-    assert_eq!(refused.len(), 2);
-    for case in refused {
-        assert!(node_resources(&resources(&case)).is_err(), "{}", case["id"]);
     }
 }
 
