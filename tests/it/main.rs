@@ -10,6 +10,7 @@ mod diagnosis;
 mod faults;
 mod fine_tuning;
 mod guidance;
+mod fuzz;
 mod golden;
 mod hub;
 mod hub_lookup;

@@ -142,6 +142,10 @@ impl ToolError {
 impl fmt::Display for ToolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}: {}", self.code.as_str(), self.asked, self.answered)?;
+        let named = |field: &str| self.asked.contains(field) || self.answered.contains(field);
+        if let Some(field) = self.field.as_deref().filter(|field| !named(field)) {
+            write!(f, "\nargument: {field}")?;
+        }
         if !self.fix.is_empty() {
             write!(f, "\nfix: {}", self.fix)?;
         }

@@ -196,13 +196,15 @@ impl Engine {
 }
 
 fn prepare(tool: &Listed, given: Map<String, Value>) -> Result<(Map<String, Value>, Confirmation), ToolError> {
-    let size: usize = given.iter().map(|(name, value)| name.len() + weight(value)).sum();
-    if size > arguments::MAX_BYTES {
-        return Err(ToolError::new(
-            ErrorCode::InvalidArgument,
-            format!("call of {}", tool.spec.name),
-            format!("the arguments are larger than {} MiB", arguments::MAX_BYTES >> 20),
-        ));
+    let weights: Vec<usize> = given.iter().map(|(name, value)| name.len() + weight(value)).collect();
+    if weights.iter().sum::<usize>() > arguments::MAX_BYTES {
+        let heaviest = given.keys().zip(weights).max_by_key(|(_, weight)| *weight);
+        let field = heaviest.map(|(name, _)| arguments::join("", name)).unwrap_or_default();
+        let why = format!(
+            "is too large: all arguments may have {} MiB",
+            arguments::MAX_BYTES >> 20
+        );
+        return Err(ToolError::argument(field, why));
     }
     let mut arguments = arguments::prepare(tool.spec.name, &tool.rules, given)?;
     let mut confirmation = Confirmation::default();
