@@ -7,6 +7,7 @@ mod advice;
 mod catalogue;
 mod custom;
 mod diagnosis;
+mod facts;
 mod faults;
 mod fine_tuning;
 mod guidance;

@@ -19,6 +19,7 @@ pub mod kube;
 pub mod module;
 pub mod names;
 pub mod paging;
+mod parse;
 pub mod policy;
 pub mod redact;
 mod schema;

@@ -315,7 +315,7 @@ pub struct Confirmation {
 }
 
 async fn run_tool<T: Tool>(arguments: Map<String, Value>, cx: Cx) -> Result<Answer, ToolError> {
-    let tool: T = crate::arguments::parse(arguments)?;
+    let tool: T = crate::parse::of(arguments)?;
     let output = tool.run(&cx).await?;
     Answer::of(&output, cx.now())
 }

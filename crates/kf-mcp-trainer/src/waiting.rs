@@ -12,6 +12,8 @@ use crate::suspension::{Reach, reach};
 
 /// The word for a job without pods, until events tell more.
 pub(crate) const NO_PODS: &str = "NoPods";
+/// The word for a job that Trainer has made nothing of, until events tell more.
+pub(crate) const NOT_RECONCILED: &str = "NotReconciled";
 /// The word for a job that is paused.
 pub(crate) const SUSPENDED: &str = "Suspended";
 
@@ -43,7 +45,7 @@ pub(crate) fn patience(code: &str) -> Option<Duration> {
         "StillRunning" | "StillSuspended" => 5,
         // Volumes take their time to be made.
         "VolumePending" => 60,
-        "NotReconciled" => 30,
+        NOT_RECONCILED => 30,
         _ => return None,
     };
     Some(Duration::from_secs(seconds))
@@ -120,7 +122,7 @@ pub(crate) fn advice(code: &str) -> &'static str {
         "VolumePending" => "get_training_events tells what the volume waits for",
         SUSPENDED => "update_training_job with action=resume lets it go on",
         "StillRunning" | "StillSuspended" => "delete_training_job ends it; submit it again under another name",
-        "NotReconciled" => "check_compatibility tells whether Trainer is there",
+        NOT_RECONCILED => "check_compatibility tells whether Trainer is there",
         _ => "get_training_events tells more",
     }
 }

@@ -12,3 +12,4 @@ mod http;
 mod no_cluster;
 mod process;
 mod stdio;
+mod stories;

@@ -28,7 +28,7 @@ pub(crate) async fn run<C: Change>(
         };
         cx.set_plan(seed.to_owned(), Some(id.clone()));
     }
-    let change: C = crate::arguments::parse(arguments)?;
+    let change: C = crate::parse::of(arguments)?;
     let plan = change.plan(&cx).await?;
     let id = plan_id(C::SPEC.name, cx.seed(), &plan)?;
     if confirmation.confirmed

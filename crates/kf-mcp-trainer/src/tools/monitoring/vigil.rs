@@ -21,7 +21,7 @@ use crate::pods::{self, Pod, outside};
 use crate::reason::{self, Reason};
 use crate::refusal::{CHECK, said};
 use crate::steps::training_pods;
-use crate::waiting::{NO_PODS, SUSPENDED, Standing, creation_failure, met, rests, scales_up};
+use crate::waiting::{NO_PODS, NOT_RECONCILED, SUSPENDED, Standing, creation_failure, met, rests, scales_up};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -264,17 +264,17 @@ impl<'a> Vigil<'a> {
             if !self.standing.stands(Some(NO_PODS), Instant::now()) {
                 return None;
             }
-            let warnings = self.events("type=Warning".into()).await?;
-            let failure = creation_failure(warnings, job);
-            if failure.is_some() {
-                self.reason.clone_from(&failure);
-            }
-            return failure;
+            return self.failure(job).await;
         }
         if !self.stands() {
             return None;
         }
         let reason = self.reason.clone()?;
+        if reason.code == NOT_RECONCILED
+            && let Some(failure) = self.failure(job).await
+        {
+            return Some(failure);
+        }
         if reason.code == "Unschedulable" {
             let waiting = pods.iter().find(|pod| pod.spec.node_name.is_empty())?;
             let of_pod = format!("involvedObject.name={}", waiting.metadata.name);
@@ -285,6 +285,16 @@ impl<'a> Vigil<'a> {
             }
         }
         Some(reason)
+    }
+
+    /// What keeps pods from being made, if an event says so.
+    async fn failure(&mut self, job: &TrainJob) -> Option<Reason> {
+        let warnings = self.events("type=Warning".into()).await?;
+        let failure = creation_failure(warnings, job);
+        if failure.is_some() {
+            self.reason.clone_from(&failure);
+        }
+        failure
     }
 
     /// The pods of the job.
