@@ -9,6 +9,11 @@ use crate::{World, script};
 const NASTY: &str = "#!/usr/bin/env python\r\n# -*- coding: utf-8 -*-\r\nprice = '$HOME ${HOME} $(HOME) $(SIM_RUN) $(id) `id` $$ \\\\ \\$'\r\n\
     text = \"\"\"\nEOM\nEOF\n  'quoted' \"double\"\n\"\"\"\nemoji = '🦀 é \u{202e}'\nif True:\n\tprint('tab')\n\n\n# no newline at the end %s %d {0}";
 
+/// Ends of lines that editors, parsers and terminals take for others: a mark at the beginning, bare carriage returns, form
+/// feeds, and what Unicode calls a line; and enders of heredocs of every kind, the SDK's among them.
+const ODD: &str = "\u{feff}a = 1\rb = 2\r\n\u{c}c = 'x\u{85}y\u{2028}z'\nd = \"\"\"\nEOM\n EOM\nEOF\n<<EOM\n\tEOM\n'EOM'\n\"\"\"\n\
+    # \u{1f9d1}\u{200d}\u{1f680} e\u{301}\n";
+
 /// 200 kB that compress badly, so that they travel in several parts.
 fn big() -> String {
     let mut script = String::from("def train(rate, words=()):\n    print(rate, words, len(DATA))\n\nDATA = [\n");
@@ -48,6 +53,7 @@ pub async fn a_script_reaches_the_pods_byte_for_byte(world: &World) {
             NASTY,
             json!({"num_nodes": 2, "packages": ["peft>=0.17"], "pip_index_urls": ["https://pypi.org/simple"]}),
         ),
+        ("odd", ODD, json!({"packages": ["peft>=0.17"]})),
         ("big", big.as_str(), json!({"func_args": arguments})),
     ] {
         let mut call = running(name, source);

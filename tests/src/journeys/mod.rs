@@ -14,6 +14,7 @@ mod pausing;
 mod platform;
 mod preflight;
 mod progress;
+mod stories;
 
 pub use custom::*;
 pub use diagnosis::*;
@@ -28,6 +29,7 @@ pub use pausing::*;
 pub use platform::*;
 pub use preflight::*;
 pub use progress::*;
+pub use stories::*;
 
 use serde_json::{Value, json};
 
@@ -93,6 +95,8 @@ macro_rules! journeys {
             every_v1_kind_is_read_resumed_and_deleted: 0,
             a_deletion_tells_which_claims_go_and_which_stay: 2,
             a_job_names_where_its_outputs_lie: 2,
+            a_ddp_script_is_trained_on_two_nodes_with_four_gpus: 8,
+            a_container_is_paused_so_that_another_gets_its_gpus: 4,
         }
     };
 }

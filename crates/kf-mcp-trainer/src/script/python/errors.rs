@@ -310,6 +310,7 @@ mod tests {
     fn good_python_is_good() {
         for source in [
             "\u{feff}x = 1\r\ny = 2\r\n",
+            "a = 1\rif a:\r\tb = 2\r\nc = 3 # d\re = 4\r",
             "if x: a; b\n",
             "def f(): return 1\n",
             "match x:\n  case [1, *_]: pass\n  case _:\n    y\n",

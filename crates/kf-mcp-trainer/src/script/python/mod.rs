@@ -8,6 +8,7 @@ mod errors;
 mod names;
 mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -120,6 +121,7 @@ impl fmt::Display for Start {
 pub(super) fn read(source: &str) -> Facts {
     // The mark of some editors at the beginning is none of the grammar's columns.
     let text = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let text = &*lines(text);
     let Some(tree) = parse(text) else {
         return Facts {
             unread: true,
@@ -129,6 +131,20 @@ pub(super) fn read(source: &str) -> Facts {
     let mut facts = names::read(&tree, text);
     facts.error = errors::first(&tree, text);
     facts
+}
+
+/// A carriage return alone ends a line for Python, and not for the grammar.
+fn lines(text: &str) -> Cow<'_, str> {
+    if !text.replace("\r\n", "").contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    let mut rest = text.chars().peekable();
+    let mut lines = String::with_capacity(text.len());
+    while let Some(c) = rest.next() {
+        let alone = c == '\r' && rest.peek() != Some(&'\n');
+        lines.push(if alone { '\n' } else { c });
+    }
+    Cow::Owned(lines)
 }
 
 fn parser() -> Option<Parser> {
