@@ -117,7 +117,7 @@ pub(crate) fn warnings(job: &TrainJob, suspend: bool, runtime: Option<&Runtime>)
         ));
     } else if blocked {
         warnings.push(format!(
-            "it will most likely stay paused: {why}. Submit it again under another name instead"
+            "it will most likely stay paused: {why}. Submit it again with clone_training_job instead"
         ));
     }
     warnings.extend(warnings_of_queues(&job.metadata, &job.spec.managed_by));
@@ -164,7 +164,7 @@ pub(crate) fn outcome(reach: Reach, suspend: bool) -> &'static str {
         }
         (Reach::Trap, false) => {
             "says that it is resumed, but its parts are still paused and will stay so: this runtime's jobs cannot be \
-             resumed. Submit it again under another name, then delete this one"
+             resumed. Submit it again with clone_training_job, then delete this one"
         }
         (Reach::Open, true) => {
             "was told to pause, but Trainer has not answered yet: get_training_job shows whether it does"

@@ -45,17 +45,27 @@ impl Story<'_> {
             if self.happened[..at].iter().any(|(later, _)| puts_right(later, event)) {
                 continue;
             }
-            let finding = found.entry(code.clone()).or_insert_with(|| Finding::new(&code, what));
+            let passed = self.passed(event);
+            let finding = found.entry(code.clone()).or_insert_with(|| {
+                let mut finding = Finding::new(&code, what);
+                finding.passed = true;
+                finding
+            });
+            finding.passed &= passed;
             *finding = finding.clone().happened(event, *times);
         }
-        let goes_on = matches!(self.state, JobState::Running | JobState::Complete);
-        found
-            .into_values()
-            .map(|mut finding| {
-                finding.passed = goes_on;
-                finding
-            })
-            .collect()
+        found.into_values().collect()
+    }
+
+    /// Whether it no longer matters: the job goes on, or what happened to pods that are gone did not happen to those that
+    /// have taken their place.
+    fn passed(&self, event: &Event) -> bool {
+        let of_gone = matches!(event.reason.as_str(), "FailedScheduling" | "Failed" | "BackOff");
+        match self.state {
+            JobState::Running | JobState::Complete => true,
+            JobState::Failed => false,
+            _ => of_gone && self.complete,
+        }
     }
 
     /// The word and the words for an event; none for what is well, or what the objects themselves tell better.

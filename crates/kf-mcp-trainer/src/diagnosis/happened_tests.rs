@@ -176,6 +176,12 @@ fn a_pod_that_is_there_speaks_for_itself_but_for_its_mounts() {
         told(JobState::Created, &json!({}), &pods, true, events),
         [("MissingSecret".to_owned(), false)]
     );
+    let before = json!([event("Pod/a-node-0-0-zzzzz", "FailedScheduling", "m", 5)]);
+    assert_eq!(
+        told(JobState::Created, &json!({}), &pods, true, before),
+        [("Unschedulable".to_owned(), true)],
+        "another pod has taken its place"
+    );
     let preempted = json!([event("Pod/a-node-0-0-zzzzz", "Preempted", "m", 5)]);
     assert_eq!(
         told(JobState::Running, &json!({}), &pods, true, preempted),

@@ -7,6 +7,7 @@ mod fix;
 mod happened;
 mod log;
 mod order;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ use crate::steps::training_pods;
 use crate::suspension;
 use crate::waiting::{NO_PODS, scales_up};
 use fix::Setting;
-use happened::{Happened, Story, names_missing, trap};
+use happened::{Happened, Story, trap};
+use words::{refined, words};
 
 /// As many findings as an answer has.
 const MOST: usize = 10;
@@ -180,11 +182,8 @@ impl Facts<'_> {
                 };
                 *count += 1;
                 finding.passed &= !is_newest;
-                finding.quote(
-                    &format!("Pod/{}", pod.metadata.name),
-                    &reason.message,
-                    pod.metadata.creation_timestamp,
-                );
+                finding.quote(&format!("Pod/{}", pod.metadata.name), &reason.message, None);
+                finding.at = finding.at.or(pod.metadata.creation_timestamp);
             }
         }
         let of = newest.len();
@@ -244,15 +243,12 @@ impl Facts<'_> {
         Some(Finding::new(code, "the job was given up").says(&self.name(), said, condition.last_transition_time))
     }
 
+    /// Whether there are as many training pods as the job asks for; not when it leaves that to its runtime.
     fn has_all_pods(&self, newest: &BTreeMap<String, &Pod>) -> bool {
         let list: Vec<&Pod> = newest.values().copied().collect();
         let (training, _) = training_pods(&list);
-        let wanted = self
-            .job
-            .nodes()
-            .and_then(|nodes| usize::try_from(nodes).ok())
-            .unwrap_or(1);
-        training >= wanted
+        let wanted = self.job.nodes().and_then(|nodes| usize::try_from(nodes).ok());
+        wanted.is_some_and(|wanted| training >= wanted)
     }
 
     /// Whether nodes are being added for the first pod that has none.
@@ -270,6 +266,9 @@ impl Facts<'_> {
     /// What looks wrong and is not, and what cannot be known.
     pub(crate) fn notes(&self, found: &[Finding]) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.job.metadata.deletion_timestamp.is_some() {
+            notes.push("it is being deleted".into());
+        }
         let pods = self.pods.unwrap_or_default();
         if self.state == JobState::Failed && self.pods.is_some() && pods.is_empty() {
             notes.push("its pods are gone, and with them exit codes and logs: what events of the last hour say is all that is left".into());
@@ -302,58 +301,6 @@ impl Facts<'_> {
             ));
         }
         notes
-    }
-}
-
-/// The word of a finding, where a message tells more than its reason.
-fn refined<'a>(code: &'a str, message: &str) -> &'a str {
-    let lower = message.to_ascii_lowercase();
-    match code {
-        "VolumePending" if lower.contains("persistentvolumeclaim \"") && lower.contains("not found") => "MissingClaim",
-        "ContainerConfig" if names_missing(message) => "MissingSecret",
-        other => other,
-    }
-}
-
-/// What a finding about a pod means.
-fn words(code: &str, pod: &Pod) -> String {
-    match code {
-        "QuotaExceeded" => "a quota of the namespace leaves no room for its pods".into(),
-        "Preempted" => "pods of a higher priority took its place".into(),
-        "Evicted" => "the pod was evicted from its node".into(),
-        "NodeLost" => "the node was lost or taken out".into(),
-        "MissingClaim" => "a PersistentVolumeClaim that the pods mount does not exist".into(),
-        "VolumePending" => "a volume that the pods need is not there yet".into(),
-        "SchedulingGated" => "a scheduling gate holds its pods back".into(),
-        "Unschedulable" => format!("no node can take the pod{}", asks(pod)),
-        "ImagePull" => "the image cannot be pulled".into(),
-        "MissingSecret" => "a Secret or ConfigMap that the pods need is not there, or lacks a key".into(),
-        "ContainerConfig" => "the container cannot be made as it is described".into(),
-        _ => "the pod was ended from outside".into(),
-    }
-}
-
-/// What a pod asks for, as far as nodes are short of it.
-fn asks(pod: &Pod) -> String {
-    let Some(resources) = pod.resources(pod.container()) else {
-        return String::new();
-    };
-    let mut asked = resources.limits.clone();
-    asked.extend(resources.requests.clone());
-    let mut told: Vec<String> = resources
-        .devices()
-        .iter()
-        .map(|devices| format!("{} {}", devices.per_node, devices.resource))
-        .collect();
-    told.extend(
-        ["cpu", "memory"]
-            .iter()
-            .filter_map(|name| Some(format!("{name} {}", asked.get(*name)?))),
-    );
-    if told.is_empty() {
-        String::new()
-    } else {
-        format!(", which asks for {}", told.join(", "))
     }
 }
 

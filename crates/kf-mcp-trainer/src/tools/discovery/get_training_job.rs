@@ -118,7 +118,10 @@ impl Tool for GetTrainingJob {
         ])
         .next(&[
             Next::to("get_training_logs", "a step has started"),
-            Next::to("get_training_events", "it does not run and the reason does not suffice"),
+            Next::to(
+                "diagnose_training_job",
+                "it failed, or does not run and the reason does not suffice",
+            ),
             Next::to("list_training_jobs", "there is no such job"),
         ]);
 

@@ -108,7 +108,10 @@ impl Tool for WaitForTraining {
         ])
         .next(&[
             Next::to("get_training_logs", "it runs, or has ended"),
-            Next::to("get_training_events", "it is stuck and the reason does not suffice"),
+            Next::to(
+                "diagnose_training_job",
+                "it failed, or is stuck and the reason does not suffice",
+            ),
         ])
         .deadline(MOST + 15);
 
@@ -165,9 +168,7 @@ fn hints(ended: Ended, status: JobState, reason: Option<&Reason>) -> Vec<String>
         (Ended::Stalled, _) => advice(reason.map(|reason| reason.code.as_str()).unwrap_or_default()),
         (Ended::Timeout, _) => "call again with the same arguments to wait on",
         (Ended::Deleted, _) => "list_training_jobs shows what there is",
-        (_, JobState::Failed) => {
-            "get_training_logs shows what it printed last, get_training_events what happened to it"
-        }
+        (_, JobState::Failed) => "diagnose_training_job tells why, and what would help",
         (Ended::Finished, _) => "it will not come to another status: get_training_logs shows what it printed",
         (Ended::Target, _) => return Vec::new(),
     };
