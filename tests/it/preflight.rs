@@ -12,7 +12,7 @@ const MOST: usize = 10;
 /// The arguments with everything that there is to ask for.
 fn everything() -> Value {
     json!({"model": "pvc://weights/llama-3.2-1b", "dataset": "s3://sets/alpaca/", "runtime": "torchtune-llama3.2-1b", "name": "tune",
-        "num_workers": 1, "gpu_per_node": 1, "batch_size": 8, "quantization": "nf4", "namespace": "team-a", "s3_secret": "keys"})
+        "num_workers": 1, "gpu_per_node": 1, "batch_size": 8, "quantization": "nf4", "namespace": "team-a", "s3_secret": "keys", "queue": "research"})
 }
 
 async fn flight(world: &World, arguments: Value) -> Value {
@@ -226,6 +226,11 @@ async fn define_queues(world: &World) {
 #[tokio::test]
 async fn queues_and_claimed_devices_are_told() {
     let world = World::new("showcase");
+    let without = flight(&world, json!({"queue": "research"})).await;
+    assert!(
+        without["warnings"].to_string().contains("Kueue is not there"),
+        "{without}"
+    );
     define_queues(&world).await;
     let (kueue, volcano) = ("/apis/kueue.x-k8s.io/v1beta2", "/apis/scheduling.volcano.sh/v1beta1");
     let local = json!({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "research"},
@@ -242,6 +247,8 @@ async fn queues_and_claimed_devices_are_told() {
         "spec": {"driver": "gpu.nvidia.com", "nodeName": "h100-0", "pool": {"name": "h100-0", "generation": 1, "resourceSliceCount": 1},
             "devices": [{"name": "gpu-0"}, {"name": "gpu-1"}]}});
     made(&world, "/apis/resource.k8s.io/v1/resourceslices", slice).await;
+    assert_eq!(flight(&world, json!({"queue": "research"})).await["ready"], true);
+    assert_eq!(checks(&flight(&world, json!({"queue": "reserch"})).await), ["queue"]);
     let answer: Answer = world.call("get_cluster_resources", json!({})).await;
     insta::assert_snapshot!(answer.text);
     assert_eq!(answer.structured["queues"][0]["cluster_queue"], "gpus");

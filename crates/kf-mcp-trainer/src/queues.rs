@@ -63,6 +63,11 @@ impl Limit {
 }
 
 impl Queue {
+    /// Why it takes no jobs, if it does not.
+    pub(crate) fn closed(&self) -> Option<&str> {
+        self.closed.as_deref()
+    }
+
     /// The queue in one line.
     pub(crate) fn words(&self) -> String {
         let behind = self.cluster_queue.as_ref().map(|queue| format!(" of {queue}"));
@@ -136,6 +141,19 @@ pub(crate) async fn read(cx: &Cx, groups: &Groups, namespace: &str, not_seen: &m
     let volcano: Vec<VolcanoQueue> = volcano.map(|page| page.decode().0).unwrap_or_default();
     queues.extend(volcano.iter().map(VolcanoQueue::queue));
     queues
+}
+
+/// A queue of Kueue by its name; none when Kueue is not there.
+pub(crate) async fn find(cx: &Cx, namespace: &str, name: &str) -> Result<Option<Queue>, KubeError> {
+    let (group, versions) = KUEUE;
+    for version in versions {
+        let queues = Resource::new(group, version, "localqueues");
+        match cx.kube().get::<LocalQueue>(&queues, Some(namespace), name).await {
+            Err(error) if error.is_not_served() => {}
+            answer => return answer.map(|queue| Some(queue.with(&[]))),
+        }
+    }
+    Ok(None)
 }
 
 async fn list(cx: &Cx, of: &Resource, namespace: Option<&str>) -> Result<Page, KubeError> {

@@ -235,7 +235,6 @@ pub async fn a_volume_that_nobody_makes_blocks(world: &World) {
     let mut runtime = world.place.ask("GET", &path, "", None).await.json();
     runtime["kind"] = json!("TrainingRuntime");
     runtime["metadata"] = json!({"name": QWEN_RUNTIME, "labels": runtime["metadata"]["labels"]});
-    let right = runtime["spec"].clone();
     let claim = "/spec/template/spec/volumeClaimPolicies/0/templates/0/spec";
     runtime.pointer_mut(claim).unwrap_or(&mut Value::Null)["storageClassName"] = json!("nope");
     world.create(RUNTIMES, &runtime).await;
@@ -248,9 +247,15 @@ pub async fn a_volume_that_nobody_makes_blocks(world: &World) {
         .job("unmade", "the reason", |told| told["reason"] == "VolumePending")
         .await;
     world.confirmed("delete_training_job", job("unmade")).await;
-    let policies = &right["template"]["spec"]["volumeClaimPolicies"];
-    let repaired = json!({"spec": {"template": {"spec": {"volumeClaimPolicies": policies}}}});
-    world.merge(RUNTIMES, QWEN_RUNTIME, &repaired).await;
+    // the volumes of a runtime cannot be changed; without it the cluster's of its name is used, whose class is there
+    let own = json!({"name": QWEN_RUNTIME, "namespace": world.namespace});
+    world.confirmed("delete_runtime", own).await;
+    world
+        .place
+        .until("the end of the runtime", async || {
+            world.object(RUNTIMES, QWEN_RUNTIME).await.is_none().then_some(())
+        })
+        .await;
     ready(world, checked).await;
     world.confirmed("fine_tune", arguments("made")).await;
     initialized(world, "made").await;

@@ -80,7 +80,7 @@ fn volumes(store: &Store, pod: &Value) -> Volumes {
             return Volumes::Not(format!("persistentvolumeclaim \"{name}\" not found"));
         };
         if claim["status"]["phase"] == "Pending" {
-            if class(store, &claim).is_none() {
+            if class(store, claim).is_none() {
                 return Volumes::Not("pod has unbound immediate PersistentVolumeClaims".to_owned());
             }
             coming = true;

@@ -41,8 +41,8 @@ pub(crate) fn classes(runtime: &Runtime, all: &[StorageClass], report: &mut Repo
     for claim in &runtime.claim_templates {
         let (name, runtime) = (outside(&claim.name), outside(&runtime.name));
         let asked = format!("make the volume `{name}` of a job on the runtime `{runtime}`");
-        let fix = "kubectl get storageclass lists what there is; the platform team sets storageClassName in the runtime \
-                   (patch_runtime), or";
+        let fix = "kubectl get storageclass lists what there is; choose a runtime with such a storageClassName (create_runtime: \
+                   that of one that exists cannot be changed), or";
         let class = match claim.class.as_deref() {
             Some("") => {
                 report.warnings.push(format!(
@@ -59,7 +59,7 @@ pub(crate) fn classes(runtime: &Runtime, all: &[StorageClass], report: &mut Repo
                         CHECK,
                         asked,
                         answered,
-                        format!("{fix} the cluster's creates a StorageClass {wanted}"),
+                        format!("{fix} an administrator of the cluster creates the StorageClass {wanted}"),
                     );
                     continue;
                 }

@@ -14,7 +14,7 @@ use crate::legacy;
 use crate::pods::outside;
 
 /// Where Trainer says which version it is.
-pub(super) const SYSTEM_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+const SYSTEM_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
 
 /// Check that the cluster can run training jobs: versions of Kubernetes and Kubeflow Trainer, the kinds they need, and
 /// how to repair what is missing. Use it first, and when a tool answers not_installed.
@@ -106,7 +106,7 @@ struct ConfigMap {
 }
 
 /// The version that Trainer tells everyone (since 2.2).
-pub(super) async fn told_version(cx: &Cx) -> Option<String> {
+async fn told_version(cx: &Cx) -> Option<String> {
     for namespace in SYSTEM_NAMESPACES {
         let read: Result<ConfigMap, KubeError> = cx
             .kube()

@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod cluster;
 mod first;
 mod job;
 mod judge;
@@ -56,6 +57,8 @@ pub struct PreFlight {
     /// Default yours.
     #[schemars(with = "Option<String>")]
     namespace: Option<Namespace>,
+    /// Kueue's.
+    queue: Option<String>,
     /// Secret's name.
     hf_secret: Option<String>,
     /// Secret's name.
@@ -98,11 +101,11 @@ impl Tool for PreFlight {
             Access::new("apps", "deployments", &["list"]).cluster().degrades(),
             Access::new("", "secrets", &["get"]).degrades(),
             Access::new("", "persistentvolumeclaims", &["list"]).degrades(),
+            Access::new("kueue.x-k8s.io", "localqueues", &["get"]).with_argument("queue"),
             Access::new("storage.k8s.io", "storageclasses", &["list"])
                 .cluster()
                 .degrades(),
             Access::new("", "namespaces", &["get"]).cluster().degrades(),
-            Access::new("", "configmaps", &["get"]).degrades(),
         ])
         .next(&[
             Next::to("fine_tune", "it is ready, for a model and a dataset"),
@@ -144,14 +147,14 @@ impl Tool for PreFlight {
             &namespace,
             &mut report,
         );
-        let versions = second.judge_versions(&mut report);
+        let kubernetes = second.judge_versions(&mut report);
         Ok(Flight::new(
             &self,
             namespace,
             runtime.as_ref(),
             wants.as_ref(),
             report,
-            versions,
+            kubernetes,
         ))
     }
 }

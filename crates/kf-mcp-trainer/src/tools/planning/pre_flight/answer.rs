@@ -34,16 +34,9 @@ pub struct Flight {
     /// What each training pod asks for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     each: BTreeMap<String, String>,
-    versions: Versions,
-}
-
-/// What was told of them.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct Versions {
+    /// Its version, where there was room to ask.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) kubernetes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) trainer: Option<String>,
+    kubernetes: Option<String>,
 }
 
 impl Flight {
@@ -53,7 +46,7 @@ impl Flight {
         runtime: Option<&Runtime>,
         demand: Option<&Demand>,
         report: Report,
-        versions: Versions,
+        kubernetes: Option<String>,
     ) -> Self {
         let each = demand.into_iter().flat_map(|demand| &demand.each);
         let tool = |runtime: &Runtime| {
@@ -76,7 +69,7 @@ impl Flight {
             each: each
                 .map(|(resource, amount)| (outside(resource), written(resource, *amount)))
                 .collect(),
-            versions,
+            kubernetes,
         }
     }
 }
@@ -109,9 +102,6 @@ impl Render for Flight {
         text.facts("warning", &self.warnings);
         text.facts("not seen", &self.not_seen);
         text.fact("passed", self.passed.join(", "));
-        let Versions { kubernetes, trainer } = &self.versions;
-        for (of, version) in [("Kubernetes", kubernetes), ("Trainer", trainer)] {
-            text.fact(of, version.as_deref().unwrap_or_default());
-        }
+        text.fact("Kubernetes", self.kubernetes.as_deref().unwrap_or_default());
     }
 }

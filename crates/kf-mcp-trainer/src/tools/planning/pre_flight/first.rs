@@ -12,6 +12,7 @@ use super::ask::{list, take};
 use crate::capacity::ControllerPod;
 use crate::finetune;
 use crate::preflight::{Claim, Report, Rights, Secret};
+use crate::queues::{self, Queue};
 use crate::quota::Quotas;
 use crate::runtimes::{self, Found};
 use crate::tools::training::fine_tune::MOST_RUNTIMES;
@@ -40,6 +41,8 @@ pub(super) struct First {
     pub(super) secrets: Vec<Result<Secret, KubeError>>,
     /// The claims, and whether there are more; none where no claim is named.
     pub(super) claims: Option<Result<(Vec<Claim>, bool), KubeError>>,
+    /// The queue that is named; none in it where Kueue is not there.
+    pub(super) queue: Option<Result<Option<Queue>, KubeError>>,
 }
 
 impl First {
@@ -65,14 +68,19 @@ impl First {
             }
             Some(list::<Claim>(cx, &CLAIMS, Some(namespace)).await)
         };
+        let queue = async {
+            let name = call.queued()?;
+            Some(queues::find(cx, namespace, name).await)
+        };
         let question = Rights::question(namespace);
-        let (runtimes, rights, quotas, cluster, secrets, claims) = futures::join!(
+        let (runtimes, rights, quotas, cluster, secrets, claims, queue) = futures::join!(
             runtimes,
             cx.kube().review::<Rights>("selfsubjectrulesreviews", &question),
             Quotas::read(cx, namespace),
             readings::read(cx, 1),
             futures::future::join_all(secrets),
             claims,
+            queue,
         );
         Self {
             runtimes,
@@ -82,6 +90,7 @@ impl First {
             cluster,
             secrets,
             claims,
+            queue,
         }
     }
 
@@ -130,6 +139,7 @@ impl First {
     pub(super) fn saw_namespace(&self, runtime: Option<&Runtime>) -> bool {
         self.secrets.iter().any(Result::is_ok)
             || self.quotas.as_ref().is_ok_and(|quotas| !quotas.is_empty())
+            || matches!(&self.queue, Some(Ok(Some(_))))
             || matches!(&self.claims, Some(Ok((all, _))) if !all.is_empty())
             || runtime.is_some_and(|runtime| !runtime.namespace.is_empty())
     }

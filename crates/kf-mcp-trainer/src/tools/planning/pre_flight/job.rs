@@ -41,6 +41,11 @@ impl PreFlight {
         self.name.as_deref().filter(|name| JobName::new(*name).is_ok())
     }
 
+    /// The queue that is named, if one is.
+    pub(super) fn queued(&self) -> Option<&str> {
+        self.queue.as_deref().filter(|name| is_subdomain(name))
+    }
+
     /// The Secrets that are named, with the argument.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let named = [("hf_secret", &self.hf_secret), ("s3_secret", &self.s3_secret)];

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::super::check_compatibility::{SYSTEM_NAMESPACES, told_version};
 use super::PreFlight;
 use super::ask::{Maybe, Plan, list, take};
 use super::first::First;
@@ -46,7 +45,6 @@ pub(super) struct Second {
     pub(super) controllers: Maybe<Vec<DeploymentFacts>>,
     pub(super) groups: Maybe<Groups>,
     pub(super) kubernetes: Maybe<Value>,
-    pub(super) trainer: Option<String>,
 }
 
 impl Second {
@@ -73,10 +71,9 @@ impl Second {
         let place = Plan::of(!first.saw_namespace(runtime), left);
         let groups = Plan::of(true, left);
         let kubernetes = Plan::of(true, left);
-        let trainer = take(left, SYSTEM_NAMESPACES.len() as u32);
         let question = Rights::to_submit(namespace);
         let name = call.job_name().unwrap_or_default();
-        let (classes, ranges, may_submit, place, taken, controllers, groups, kubernetes, trainer) = futures::join!(
+        let (classes, ranges, may_submit, place, taken, controllers, groups, kubernetes) = futures::join!(
             classes.ask(async { list(cx, &STORAGE_CLASSES, None).await.map(|(all, _)| all) }),
             ranges.ask(async { list(cx, &LIMIT_RANGES, Some(namespace)).await.map(|(all, _)| all) }),
             when(review, async {
@@ -88,7 +85,6 @@ impl Second {
             controllers.ask(deployments(cx)),
             groups.ask(cx.kube().groups()),
             kubernetes.ask(cx.kube().version()),
-            when(trainer, told_version(cx)),
         );
         Self {
             classes,
@@ -99,7 +95,6 @@ impl Second {
             controllers,
             groups,
             kubernetes,
-            trainer: trainer.flatten(),
         }
     }
 }
