@@ -166,6 +166,7 @@ fn calls(binary: &Path) -> Result<()> {
         ("list_training_jobs", json!({"limit": 50, "status": "Suspended"})),
         ("get_training_job", json!({"name": "bert-00008"})),
         ("get_training_logs", json!({"name": "bert-00008"})),
+        ("get_training_progress", json!({"name": "bert-00008"})),
         ("get_training_events", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_cluster_resources", json!({})),

@@ -4,6 +4,8 @@
 //! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_logs` and
 //! `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `diagnose_training_job` and
 //! `clone_training_job` (find out why it failed, and submit it again with a change), `delete_training_job` (end).
+//! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_progress`,
+//! `get_training_logs` and `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `delete_training_job` (end).
 
 use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
 
@@ -72,12 +74,6 @@ impl ClientModule for Trainer {
     }
     fn guides(&self) -> &'static [Guide] {
         guidance::GUIDES
-    fn instructions(&self) -> &'static str {
-        "check_compatibility and list_runtimes first; estimate_resources says what a model needs. Submit with fine_tune (a \
-         model, a dataset), run_custom_training (a Python script) or run_container_training (an image); follow with \
-         wait_for_training, get_training_job, get_training_logs and get_training_events; pause and resume with \
-         update_training_job. A job that does not run says why in its reason; diagnose_training_job finds the cause and what \
-         helps, clone_training_job submits it again with a change."
     }
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS

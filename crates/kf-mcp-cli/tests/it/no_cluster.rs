@@ -15,6 +15,7 @@ const READS: &[(&str, &str)] = &[
     ("get_runtime", r#"{"name": "a"}"#),
     ("get_training_logs", r#"{"name": "a"}"#),
     ("get_training_events", r#"{"name": "a"}"#),
+    ("get_training_progress", r#"{"name": "a"}"#),
     ("list_namespaces", "{}"),
     ("list_optimization_jobs", "{}"),
     ("get_optimization_job", r#"{"name": "a"}"#),
