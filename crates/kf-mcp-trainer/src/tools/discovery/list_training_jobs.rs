@@ -220,8 +220,9 @@ impl Tool for ListTrainingJobs {
         };
         let read = |kind: JobKind, raw: &RawValue| self.row(kind, raw, scope == Scope::All);
         let found = walk.page(cx, read).await.map_err(|error| selector(error, labels))?;
-        // An empty list is the moment to say where else jobs may be; it alone pays for the look.
-        let asks = self.kind == KindOrAll::default() && found.rows.is_empty() && !found.listed.has_more;
+        // A list that is empty without any filter is the moment to say where else jobs may be; it alone pays for the look.
+        let filtered = labels.is_some() || self.status.is_some() || self.runtime.is_some();
+        let asks = self.kind == KindOrAll::default() && !filtered && found.rows.is_empty() && !found.listed.has_more;
         let hint = if asks {
             legacy::served_hint(&legacy::served(cx).await)
         } else {
