@@ -163,6 +163,7 @@ pub static KINDS: &[Kind] = &[
     kind("kubeflow.org", "v1beta1", "Experiment", "experiments", true, true),
     kind("kubeflow.org", "v1beta1", "Trial", "trials", true, true),
     kind("kubeflow.org", "v1beta1", "Suggestion", "suggestions", true, true),
+    // Stands for what metrics-server serves: there is one when the definition is there, and whoever plays it writes objects.
     kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", true, false),
     kind("kueue.x-k8s.io", "v1beta2", "LocalQueue", "localqueues", true, true),
     kind(

@@ -148,7 +148,7 @@ fn worlds_differ_in_what_they_lack() {
     let count = |name: &str, of: &str| fill(&load(name, now()).unwrap()).count(kind(of), None);
     assert_eq!(count("healthy-empty", "TrainJob"), 0);
     assert_eq!(count("healthy-empty", "ClusterTrainingRuntime"), 8);
-    assert_eq!(count("healthy-empty", "CustomResourceDefinition"), 7);
+    assert_eq!(count("healthy-empty", "CustomResourceDefinition"), 8);
     assert_eq!(count("no-trainer", "CustomResourceDefinition"), 0);
     assert_eq!(count("no-trainer", "Deployment"), 0);
     assert_eq!(count("thousand", "TrainJob"), 1000);

@@ -1,38 +1,33 @@
 //! `get_training_progress`: how far a training is, how its metrics go, and what its pods use.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use http::Method;
 use jiff::Timestamp;
 use kf_mcp_core::kube::resources::{POD_METRICS, TRAIN_JOBS};
-use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery, Page};
+use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery};
 use kf_mcp_core::{Access, Cx, Namespace, Next, Phase, Tool, ToolError, ToolSpec, text};
 use kf_mcp_trainjob::{JobName, JobState, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::timeout;
 
+use super::figures::{Telling, gpus};
 use super::logs::no_log;
 use super::lookup::pods;
 use super::progress::{FromLog, Row, TrainingProgress};
 use super::read::read;
 use super::why;
-use crate::gpu_use::{self, Gpu};
+use crate::gpu_use::Gpu;
 use crate::legacy::JobKind;
 use crate::pods::{self, JOB, Pod, Run, index_of, outside};
 use crate::progress::{Story, chart};
-use crate::refusal::{CHECK, of_job, said};
+use crate::refusal::{CHECK, of_job};
 use crate::reported::Reported;
-use crate::settings::prometheus;
 use crate::steps::training_pods;
-use crate::usage::{self, Used, Without};
+use crate::usage::Used;
 
 /// Lines that are read from the end of the log.
 const LINES: i64 = 3000;
-/// How long Prometheus may take: the rest of the answer does not wait for it.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Steps whose use is told.
 const MOST_ROWS: usize = 100;
 
@@ -141,66 +136,6 @@ struct Log {
     lines: Vec<String>,
     why: Option<String>,
     unseen: Option<KubeError>,
-}
-
-/// What is said beside the facts.
-#[derive(Debug, Default)]
-struct Telling {
-    notes: Vec<String>,
-    not_seen: Vec<String>,
-}
-
-impl Telling {
-    fn unseen<T: Default>(&mut self, what: &str, error: KubeError) -> T {
-        self.not_seen.push(format!("{what}: {}", said(error)));
-        T::default()
-    }
-
-    fn used(&mut self, metrics: Result<Page, KubeError>, running: bool) -> BTreeMap<String, Used> {
-        match metrics.map_err(usage::without) {
-            Ok(page) => {
-                let used = usage::of(&page);
-                if used.is_empty() && running {
-                    self.notes
-                        .push("CPU and memory use: metrics-server has no figures of these pods yet".into());
-                }
-                used
-            }
-            Err(Without::Server(why)) => {
-                self.notes.push(why);
-                BTreeMap::new()
-            }
-            Err(Without::Sight(what)) => {
-                self.not_seen.push(what);
-                BTreeMap::new()
-            }
-        }
-    }
-
-    fn gpus(&mut self, gpus: Gpus, running: bool) -> BTreeMap<String, Vec<Gpu>> {
-        match gpus {
-            Gpus::Found(found) => {
-                if found.is_empty() && running {
-                    self.notes
-                        .push("GPU use: Prometheus has no figures of NVIDIA's DCGM exporter for these pods".into());
-                }
-                found
-            }
-            Gpus::NoPrometheus => {
-                if running {
-                    self.notes.push(
-                        "GPU use: start this server with --prometheus-url, a Prometheus that scrapes NVIDIA's DCGM exporter"
-                            .into(),
-                    );
-                }
-                BTreeMap::new()
-            }
-            Gpus::NotSeen(why) => {
-                self.not_seen.push(format!("GPU use: {why}"));
-                BTreeMap::new()
-            }
-        }
-    }
 }
 
 impl GetTrainingProgress {
@@ -387,32 +322,5 @@ fn stamped(line: &str) -> (Option<Timestamp>, &str) {
     match stamp {
         Some((time, rest)) => (Some(time), rest),
         None => (None, line),
-    }
-}
-
-/// What is known of the GPUs.
-#[derive(Debug)]
-enum Gpus {
-    Found(BTreeMap<String, Vec<Gpu>>),
-    NoPrometheus,
-    NotSeen(String),
-}
-
-/// Asks Prometheus once. Whatever goes wrong there is told, and fails nothing.
-async fn gpus(cx: &Cx, namespace: &str, job: &str) -> Gpus {
-    let address = match prometheus(cx) {
-        Ok(Some(address)) => address,
-        Ok(None) => return Gpus::NoPrometheus,
-        Err(why) => return Gpus::NotSeen(why),
-    };
-    let path = gpu_use::path(namespace, job);
-    let of = |why: String| Gpus::NotSeen(format!("Prometheus at {}: {why}", address.words()));
-    match timeout(PATIENCE, cx.send(&address, Method::GET, &path, Vec::new())).await {
-        Err(_) => of(format!("no answer within {} s", PATIENCE.as_secs())),
-        Ok(Err(error)) => Gpus::NotSeen(format!("Prometheus at {}", outside(&error.answered))),
-        Ok(Ok(reply)) => match gpu_use::of(&reply.body) {
-            Ok(found) => Gpus::Found(found),
-            Err(why) => of(format!("status {}, {why}", reply.status.as_u16())),
-        },
     }
 }

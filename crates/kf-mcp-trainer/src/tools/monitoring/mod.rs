@@ -2,6 +2,7 @@
 
 mod diagnose_training_job;
 mod diagnosis;
+mod figures;
 mod get_training_events;
 mod get_training_logs;
 mod get_training_progress;
