@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kf_mcp_core::{Persona, Selection};
-use kf_mcp_tests::{MODULES, World};
+use kf_mcp_tests::{MODULES, World, queues};
 use serde_json::{Value, json};
 
 /// A world, and the calls that are made in it in order.
@@ -29,6 +29,15 @@ fn scenes() -> Vec<Scene> {
                 ("list_namespaces", json!({})),
                 ("check_compatibility", json!({})),
                 ("get_cluster_resources", json!({})),
+                ("pre_flight", json!({"name": "probe"})),
+                ("pre_flight", json!({"namespace": "kubeflow"})),
+                // a quota of that namespace wants to be told what pods take
+                ("pre_flight", json!({"namespace": "team-b", "queue": "research"})),
+                (
+                    "pre_flight",
+                    json!({"model": "Qwen/Qwen2.5-1.5B", "dataset": "pvc://data", "hf_secret": "hub"}),
+                ),
+                ("pre_flight", json!({"runtime": "nope"})),
                 ("estimate_resources", json!({"model": "Llama-3.1-8B"})),
                 ("list_training_jobs", json!({})),
                 ("list_training_jobs", json!({"namespace": "*", "status": "Failed"})),
@@ -118,6 +127,12 @@ fn scenes() -> Vec<Scene> {
         ),
         scene("no-trainer", &[], vec![("check_compatibility", json!({}))]),
         scene("legacy", &[], legacy()),
+        // without the right to submit, and without pods that tell of controllers
+        scene(
+            "showcase",
+            &["create trainjobs.trainer.kubeflow.org", "list pods"],
+            vec![("pre_flight", json!({}))],
+        ),
     ]
 }
 
@@ -172,10 +187,10 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
     let mut asked: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     for scene in scenes() {
         let world = World::new(scene.scenario);
+        house(&world).await;
         for rule in scene.forbid {
             world.sandbox().forbid(rule);
         }
-        house(&world).await;
         if scene.scenario == "legacy" {
             for (resource, object) in kf_mcp_tests::journeys::one_of_each() {
                 world.create(&resource, &object).await;
@@ -227,7 +242,7 @@ async fn every_declared_access_is_used_and_every_request_is_declared() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A paused job on a runtime of its own namespace, where there is Trainer.
+/// A paused job on a runtime of its own namespace, where there is Trainer; a quota, and the kinds of queues.
 async fn house(world: &World) {
     let path = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed";
     let mut runtime = world.place.ask("GET", path, "", None).await.json();
@@ -242,6 +257,11 @@ async fn house(world: &World) {
         "spec": {"runtimeRef": {"name": "own", "kind": "TrainingRuntime"}, "suspend": true},
     });
     world.create("trainjobs.trainer.kubeflow.org", &job).await;
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "told"}, "spec": {"hard": {"requests.cpu": "900"}}});
+    let path = "/api/v1/namespaces/team-b/resourcequotas";
+    let made = world.place.ask("POST", path, "application/json", Some(&quota)).await;
+    assert!(made.code.is_success(), "{}", made.text);
+    queues::define(&world.place).await;
 }
 
 /// Calls about what the showcase has, by the names that its lists give.
@@ -281,6 +301,11 @@ async fn requests_per_call() {
         ("get_runtime", json!({"name": "torch-distributed"})),
         ("check_compatibility", json!({})),
         ("get_cluster_resources", json!({})),
+        ("pre_flight", json!({})),
+        (
+            "pre_flight",
+            json!({"model": "Qwen/Qwen2.5-1.5B", "dataset": "a/b", "hf_secret": "hub", "name": "probe"}),
+        ),
         ("estimate_resources", json!({"model": "Llama-3.1-8B"})),
         ("list_namespaces", json!({})),
         ("run_container_training", json!({"name": "probe", "image": "i"})),

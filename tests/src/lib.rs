@@ -5,6 +5,7 @@ pub mod fidelity;
 pub mod journeys;
 pub mod place;
 pub mod script;
+pub mod queues;
 pub mod world;
 
 use kf_mcp_core::ClientModule;

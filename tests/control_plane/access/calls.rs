@@ -17,6 +17,26 @@ pub(super) fn calls(tool: &str, experiment: &str) -> Vec<(Value, Expect)> {
     let gone = json!({"name": "nobody"});
     match tool {
         "health_check" | "get_server_logs" | "list_runtimes" | "get_cluster_resources" => vec![(json!({}), Good)],
+        // what a quota wants to be told is told where the call has no request to spare for asking who else says it
+        "pre_flight" => {
+            let told = |more: Value| {
+                let mut arguments = json!({"resources_per_node": {"cpu": 1}});
+                for (key, value) in more.as_object().into_iter().flatten() {
+                    arguments[key] = value.clone();
+                }
+                (arguments, Good)
+            };
+            let claim = json!({"model": "pvc://data", "runtime": "torch-distributed"});
+            vec![
+                told(json!({})),
+                (json!({"gpu_per_node": 0}), Good),
+                told(json!({"name": "walk"})),
+                told(json!({"queue": "research"})),
+                told(json!({"hf_secret": "hub"})),
+                told(claim),
+                told(json!({"model": "Qwen/Qwen2.5-1.5B", "resources_per_node": {"cpu": 1, "gpu": 1}})),
+            ]
+        }
         "estimate_resources" => vec![(json!({"model": "Llama-3.1-8B"}), Good)],
         "list_namespaces" => vec![(json!({}), Good)],
         "check_compatibility" => vec![(json!({}), Good)],

@@ -1,8 +1,8 @@
 //! What there is to look at in the namespace of a visit.
 
 use kf_mcp_core::ToolSpec;
-use kf_mcp_tests::World;
 use kf_mcp_tests::journeys::{define_all_v1, one_of_each};
+use kf_mcp_tests::{World, queues};
 use serde_json::json;
 
 use super::calls::runtime;
@@ -55,6 +55,29 @@ pub(super) async fn furnish(stage: &Stage, world: &World, spec: &ToolSpec) -> St
     world.running("walk", 1).await;
     world.status("walk", "Running").await;
     match spec.name {
+        "get_cluster_resources" | "pre_flight" => {
+            queues::define(&world.place).await;
+            let queue = json!({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue",
+                "metadata": {"name": "research"}, "spec": {"clusterQueue": "gpus"}});
+            let path = format!(
+                "/apis/kueue.x-k8s.io/v1beta2/namespaces/{}/localqueues",
+                world.namespace
+            );
+            let made = world.place.ask("POST", &path, "application/json", Some(&queue)).await;
+            assert!(made.code.is_success(), "{}", made.text);
+            let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "told"},
+                "spec": {"hard": {"requests.cpu": "1000"}}});
+            world.create("resourcequotas", &quota).await;
+            world
+                .place
+                .until("a quota that counts", async || {
+                    let quota = world.object("resourcequotas", "told").await?;
+                    quota["status"]["used"]["requests.cpu"].is_string().then_some(())
+                })
+                .await;
+            let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"ACCESS_TOKEN": "x"}});
+            world.create("secrets", &secret).await;
+        }
         "patch_runtime" | "delete_runtime" => {
             for (kind, name) in [
                 ("TrainingRuntime", "own".to_owned()),

@@ -70,7 +70,7 @@ pub(crate) fn classes(runtime: &Runtime, all: &[StorageClass], report: &mut Repo
                     let answered =
                         "it names no StorageClass and the cluster has no default one, so the claim would stay Pending";
                     let mark = format!(
-                        "{fix} the cluster's marks one: kubectl annotate storageclass NAME {}=true",
+                        "{fix} an administrator of the cluster marks one: kubectl annotate storageclass NAME {}=true",
                         DEFAULT[0]
                     );
                     report.block(CHECK, asked, answered, mark);
