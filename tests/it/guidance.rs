@@ -11,14 +11,6 @@ use serde_json::Value;
 
 use crate::words::{literals, root};
 
-/// Tools that the texts name and that are not there yet.
-const COMING: &[&str] = &[
-    "pre_flight",
-    "get_training_progress",
-    "diagnose_training_job",
-    "clone_training_job",
-];
-
 /// Names of KEP-936, of its prototypes and of the SDK that the guide `coming-from` must lead on.
 const ELSEWHERE: &[&str] = &[
     "check_prerequisites",
@@ -92,19 +84,11 @@ fn known() -> BTreeSet<String> {
         ErrorCode::NotInstalled,
     ];
     known.extend(codes.map(|code| code.as_str().to_owned()));
-    known.extend(COMING.iter().map(|name| (*name).to_owned()));
     known
 }
 
 fn names(text: &str) -> impl Iterator<Item = &str> {
     NAME.find_iter(text).map(|found| found.as_str())
-}
-
-#[test]
-fn what_is_to_come_is_not_there_yet() {
-    let tools = tools();
-    let came: Vec<&str> = COMING.iter().copied().filter(|name| tools.contains(*name)).collect();
-    assert!(came.is_empty(), "take {came:?} out of COMING");
 }
 
 #[test]

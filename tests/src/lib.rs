@@ -4,8 +4,8 @@ pub mod differences;
 pub mod fidelity;
 pub mod journeys;
 pub mod place;
-pub mod script;
 pub mod queues;
+pub mod script;
 pub mod world;
 
 use kf_mcp_core::ClientModule;

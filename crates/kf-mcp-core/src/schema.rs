@@ -12,10 +12,12 @@ use serde_json::{Map, Value, json};
 /// a catalogue is read by a model in full.
 const OUTPUT_DEPTH: usize = 2;
 
-/// What says nothing about an answer that the answer does not say itself.
+/// What of a schema of answers costs more than it tells: the answer shows it. So deep, what lists hold is all the same.
 const OUTPUT_NOISE: &[&str] = &[
     "description",
     "default",
+    "enum",
+    "items",
     "minimum",
     "maximum",
     "pattern",
@@ -69,21 +71,44 @@ pub(crate) fn input_schema(schema: Schema, change: bool) -> (Map<String, Value>,
     if change && let Value::Object(properties) = properties {
         properties.insert(
             "confirmed".into(),
-            json!({"type": "boolean", "default": false, "description": "Do it; false only shows the plan."}),
+            json!({"type": "boolean", "default": false, "description": "Do it."}),
         );
         properties.insert(
             "plan_id".into(),
-            json!({"type": "string", "description": "From the plan; refused if it changed."}),
+            json!({"type": "string", "description": "From the plan."}),
         );
     }
     (root, description)
 }
 
-/// A tool's input schema as clients list it: without patterns and lengths. They are checked all the same, and an error
-/// tells them to the caller whom they concern; in a listing every session pays for them.
+/// A tool's input schema as clients list it: without patterns, lengths, bounds and the types of maps' values. They are
+/// checked all the same, and an error tells them to the caller whom they concern; in a listing every session pays for them.
 pub(crate) fn listed(rules: &Map<String, Value>) -> Map<String, Value> {
     let mut listed = rules.clone();
-    without(&mut listed, &["pattern", "minLength", "maxLength", "maxItems"]);
+    let closed = listed.get("additionalProperties").cloned();
+    without(
+        &mut listed,
+        &[
+            "pattern",
+            "minLength",
+            "maxLength",
+            "maxItems",
+            "minimum",
+            "maximum",
+            "additionalProperties",
+        ],
+    );
+    if let Some(closed) = closed {
+        listed.insert("additionalProperties".into(), closed);
+    }
+    // A switch that is off when nothing is said is what everybody expects.
+    if let Some(Value::Object(properties)) = listed.get_mut("properties") {
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            if property.get("default") == Some(&Value::Bool(false)) {
+                property.remove("default");
+            }
+        }
+    }
     listed
 }
 
@@ -295,19 +320,21 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_has_no_patterns_and_lengths_but_arguments_of_these_names() {
-        let rules = json!({"type": "object", "properties": {
+    fn a_listing_has_no_bounds_but_arguments_of_their_names() {
+        let rules = json!({"type": "object", "additionalProperties": false, "properties": {
             "pattern": {"type": "string", "maxLength": 200, "description": "Regular expression."},
             "names": {"type": "array", "maxItems": 3, "items": {"type": "string", "pattern": "^[a-z]+$"}},
             "env": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+            "suspend": {"type": "boolean", "default": false},
         }});
         let listed = listed(rules.as_object().unwrap());
-        let wanted = json!({"type": "object", "properties": {
+        let wanted = json!({"type": "object", "additionalProperties": false, "properties": {
             "pattern": {"type": "string", "description": "Regular expression."},
             "names": {"type": "array", "items": {"type": "string"}},
-            "env": {"type": "object", "additionalProperties": {"type": "string"}},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+            "env": {"type": "object"},
+            "limit": {"type": "integer", "default": 50},
+            "suspend": {"type": "boolean"},
         }});
         assert_eq!(Value::Object(listed), wanted);
     }
@@ -322,7 +349,7 @@ mod tests {
           "properties": {
             "confirmed": {
               "default": false,
-              "description": "Do it; false only shows the plan.",
+              "description": "Do it.",
               "type": "boolean"
             },
             "free": {
@@ -354,7 +381,7 @@ mod tests {
               "type": "string"
             },
             "plan_id": {
-              "description": "From the plan; refused if it changed.",
+              "description": "From the plan.",
               "type": "string"
             }
           },

@@ -18,7 +18,7 @@ pub(crate) struct JobOptions {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) num_nodes: u32,
-    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}; also mig-PROFILE, tpu, full names.
+    /// Like {"cpu": 4, "memory": "16Gi", "gpu": 1}.
     pub(crate) resources_per_node: Option<Map<String, Value>>,
     /// Node labels.
     pub(crate) node_selector: Option<BTreeMap<String, String>>,
@@ -32,7 +32,7 @@ pub(crate) struct JobOptions {
     pub(crate) affinity: Option<Map<String, Value>>,
     /// Of the pods.
     pub(crate) service_account_name: Option<String>,
-    /// Like [{"name": "registry"}].
+    /// As in a pod.
     pub(crate) image_pull_secrets: Option<Vec<Map<String, Value>>>,
     /// Of the job.
     pub(crate) labels: Option<BTreeMap<String, String>>,
@@ -43,9 +43,9 @@ pub(crate) struct JobOptions {
     /// Create it paused.
     #[serde(default)]
     pub(crate) suspend: bool,
-    /// Kueue's LocalQueue to wait in.
+    /// Kueue LocalQueue.
     pub(crate) queue: Option<String>,
-    /// Kueue's WorkloadPriorityClass; needs queue.
+    /// Kueue's; needs queue.
     pub(crate) priority_class: Option<String>,
 }
 

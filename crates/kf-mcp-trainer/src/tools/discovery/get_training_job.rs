@@ -33,7 +33,7 @@ pub struct GetTrainingJob {
     name: JobName,
     /// Namespace; yours by default.
     namespace: Option<Namespace>,
-    /// Old kind, such as PyTorchJob.
+    /// Like PyTorchJob.
     kind: Option<JobKind>,
     /// Also give the whole object, with secrets hidden.
     #[serde(default)]

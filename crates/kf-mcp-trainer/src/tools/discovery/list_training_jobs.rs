@@ -21,26 +21,26 @@ pub(super) const NAME: &str = "list_training_jobs";
 /// How many notes the text shows.
 const MOST_NOTES: usize = 10;
 
-/// List training jobs with status, nodes and age. Statuses: Created, Initializing, Running, Suspended, Complete, Failed.
+/// List training jobs with status, nodes and age.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListTrainingJobs {
-    /// Only jobs on this runtime.
+    /// Only on this.
     #[schemars(length(max = 253))]
     runtime: Option<String>,
-    /// Old kind, such as PyTorchJob; `*` for all.
+    /// Like PyTorchJob; `*` for all.
     #[serde(default)]
     kind: KindOrAll,
-    /// Only jobs with this status.
+    /// Only these.
     status: Option<JobState>,
     /// Namespace, or `*` for all; yours by default.
     namespace: Option<NamespaceOrAll>,
     /// At most this many.
     #[serde(default)]
     limit: Limit,
-    /// `next_cursor` of the page before, with the same other arguments.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// Kubernetes label selector on the jobs.
+    /// Label selector.
     #[schemars(length(max = 1000))]
     label_selector: Option<String>,
 }

@@ -27,7 +27,7 @@ pub struct DeleteTrainingJob {
     name: JobName,
     /// Namespace; yours by default.
     namespace: Option<Namespace>,
-    /// Old kind, such as PyTorchJob.
+    /// Like PyTorchJob.
     kind: Option<JobKind>,
 }
 

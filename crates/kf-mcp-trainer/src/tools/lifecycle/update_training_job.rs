@@ -46,7 +46,7 @@ pub struct UpdateTrainingJob {
     action: Action,
     /// Default yours.
     namespace: Option<Namespace>,
-    /// Old kind, such as PyTorchJob.
+    /// Like PyTorchJob.
     kind: Option<JobKind>,
 }
 

@@ -23,7 +23,7 @@ pub struct GetTrainingEvents {
     name: JobName,
     /// Its namespace.
     namespace: Option<Namespace>,
-    /// Old kind, such as PyTorchJob.
+    /// Like PyTorchJob.
     kind: Option<JobKind>,
     /// At most this many, the newest.
     #[serde(default)]

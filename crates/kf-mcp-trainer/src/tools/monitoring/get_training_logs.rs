@@ -32,13 +32,13 @@ const READ: Duration = Duration::from_secs(10);
 pub struct GetTrainingLogs {
     /// Training job.
     name: JobName,
-    /// `node-0`, `node-1`, …, `dataset-initializer` or `model-initializer`.
+    /// `node-N`, `dataset-initializer` or `model-initializer`.
     #[serde(default = "node_0")]
     #[schemars(length(max = 63))]
     step: String,
     /// Its namespace.
     namespace: Option<Namespace>,
-    /// Old kind, such as PyTorchJob.
+    /// Like PyTorchJob.
     kind: Option<JobKind>,
     /// Wait up to 50 s for new lines.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct GetTrainingLogs {
     /// Only lines of the last seconds.
     #[schemars(range(min = 1))]
     since_seconds: Option<i64>,
-    /// The run before the last restart; chosen by itself when absent.
+    /// The run before the last restart; else chosen.
     previous: Option<bool>,
     /// Regular expression that lines must match.
     #[schemars(length(max = 200))]

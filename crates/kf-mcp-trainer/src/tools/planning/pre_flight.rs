@@ -24,8 +24,8 @@ use answer::Flight;
 use first::First;
 use second::Second;
 
-/// Check what would make the next submit fail, and how to fix it: versions, controller, runtime, rights, quota, devices, model,
-/// dataset, Secrets, claims, name, volume.
+/// Check what would make the next submit fail, from versions, rights and quota to devices, Secrets and volumes, and how to
+/// fix it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreFlight {
