@@ -11,7 +11,7 @@ use kube::client::Body;
 use serde_json::Value;
 
 /// How long a test waits for something to happen by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How often a real cluster is asked whether it has happened.
 const PACE: Duration = Duration::from_millis(100);
 /// How far the sandbox's clock moves between two looks.
@@ -128,7 +128,7 @@ impl Place {
     /// Looks until there is something, and lets time pass between the looks.
     ///
     /// # Panics
-    /// When nothing comes in a minute.
+    /// When nothing comes in three minutes.
     pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let begun = Instant::now();
         let mut looks = 0;

@@ -108,8 +108,8 @@ pub const ALLOWED: &[Allowed] = &[
     ),
     allowed(
         FOREGROUND,
-        "A Job replaces a pod that goes before the Job itself does.",
-        &["gone: Event ", "-0-0-*", " #2: real only"],
+        "A Job replaces pods that go before the Job itself does, as often as there is time for it.",
+        &["gone: Event ", "-0-0-*", " #", ": real only"],
     ),
     allowed(
         FOREGROUND,
