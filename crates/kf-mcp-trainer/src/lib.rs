@@ -1,11 +1,10 @@
 //! Kubeflow Trainer: plan, submit, watch and end training jobs.
 //!
-//! The way of a job through the tools: `check_compatibility` and `get_cluster_resources` (planning), `list_runtimes` and
-//! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_logs` and
-//! `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `diagnose_training_job` and
-//! `clone_training_job` (find out why it failed, and submit it again with a change), `delete_training_job` (end).
-//! `get_runtime` (what to run on), `run_container_training` and `fine_tune` (submit), `get_training_job`, `get_training_progress`,
-//! `get_training_logs` and `get_training_events` (watch), `wait_for_training`, `update_training_job` (pause and resume), `delete_training_job` (end).
+//! The way of a job through the tools: `pre_flight`, `check_compatibility` and `get_cluster_resources` (planning),
+//! `list_runtimes` and `get_runtime` (what to run on), `fine_tune`, `run_custom_training` and `run_container_training`
+//! (submit), `get_training_job`, `get_training_progress`, `get_training_logs`, `get_training_events`,
+//! `wait_for_training` and `diagnose_training_job` (watch), `update_training_job` (pause and resume),
+//! `clone_training_job` (again, with changes), `delete_training_job` (end).
 
 use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
 
