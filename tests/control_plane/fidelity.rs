@@ -26,7 +26,8 @@ pub(crate) fn add(tests: &mut Tests) {
             async move |stage| {
                 lasting(async || {
                     let sandbox = Place::Sandbox(life::world::sandbox());
-                    case.compare(&stage.place(), &sandbox).await.differences
+                    let namespace = stage.makes(life::namespace(case.name));
+                    case.compare(&namespace, &stage.place(), &sandbox).await.differences
                 })
                 .await;
             },

@@ -18,11 +18,13 @@ mod katib;
 mod scale;
 mod stage;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use libtest_mimic::{Arguments, Trial};
 
-use stage::Stage;
+use stage::{Shared, Stage};
 
 /// Tests wait for the cluster most of the time, so more of them run at a time than there are cores.
 const THREADS: usize = 6;
@@ -30,15 +32,15 @@ const THREADS: usize = 6;
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let stage = match Stage::find() {
-        Ok(stage) => stage.map(Arc::new),
+    let shared = match Shared::find() {
+        Ok(shared) => shared.map(Arc::new),
         Err(error) => {
             eprintln!("the control plane that KF_CONTROL_PLANE names cannot be used: {error:#}");
             std::process::exit(1);
         }
     };
     let mut tests = Tests {
-        stage,
+        shared,
         trials: Vec::new(),
     };
     journeys::add(&mut tests);
@@ -47,7 +49,7 @@ fn main() {
     binary::add(&mut tests);
     harness::add(&mut tests);
     scale::add(&mut tests);
-    if tests.stage.is_none() {
+    if tests.shared.is_none() {
         let why = "left out: needs Go, run `cargo xtask test --tier control-plane`";
         tests
             .trials
@@ -58,7 +60,7 @@ fn main() {
 
 /// The tests, as they are collected.
 struct Tests {
-    stage: Option<Arc<Stage>>,
+    shared: Option<Arc<Shared>>,
     trials: Vec<Trial>,
 }
 
@@ -70,12 +72,16 @@ impl Tests {
         Done: Future<Output = ()>,
     {
         let name = name.into();
-        let trial = match self.stage.clone() {
-            Some(stage) => Trial::test(name, move || {
-                let runtime = stage.runtime.handle().clone();
+        let trial = match self.shared.clone() {
+            Some(shared) => Trial::test(name, move || {
+                let runtime = shared.runtime.handle().clone();
                 runtime.block_on(async {
-                    let _held = stage.gpus(gpus).await;
-                    run(Arc::clone(&stage)).await;
+                    let held = shared.gpus(gpus).await;
+                    let stage = Arc::new(Stage::new(shared));
+                    // what a failed test leaves would fail others
+                    let done = AssertUnwindSafe(run(Arc::clone(&stage))).catch_unwind().await;
+                    stage.leave(held).await;
+                    done.unwrap_or_else(|panic| resume_unwind(panic));
                 });
                 Ok(())
             }),

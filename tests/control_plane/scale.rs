@@ -90,18 +90,6 @@ async fn a_page_of_a_thousand_jobs_is_one_request_and_memory_stays(stage: &Arc<S
         "{early} MiB after {} pages, {late} MiB after {PAGES}",
         PAGES / 10
     );
-    world
-        .place
-        .ask(
-            "DELETE",
-            &format!(
-                "/apis/trainer.kubeflow.org/v1alpha1/namespaces/{}/trainjobs",
-                world.namespace
-            ),
-            "",
-            None,
-        )
-        .await;
 }
 
 /// A job that another controller manages, so that Trainer makes nothing of it.

@@ -205,6 +205,8 @@ fn controllers(plane: &mut Plane, ports: &mut Ports) -> Result<()> {
             command = command
                 .flag("service-account-private-key-file", pki.join("tokens.key"))
                 .flag("root-ca-file", pki.join("ca.crt"))
+                // a quota on a custom kind that the controller has not met yet is counted at its next look, not in 5 minutes
+                .flag("resource-quota-sync-period", "10s")
                 .flag("concurrent-job-syncs", "10");
         }
         plane.spawn(program, command)?;

@@ -44,13 +44,12 @@ pub struct Comparison {
 }
 
 impl Case {
-    /// Plays the story on both places, in a namespace of its own; the differences, none when both tell the same.
+    /// Plays the story on both places, in a namespace that is not there yet; the differences, none when both tell the same.
     ///
     /// # Panics
     /// When a moment of the story does not come.
-    pub async fn compare(&self, real: &Place, sandbox: &Place) -> Comparison {
-        let namespace = namespace(self.name);
-        let (real, sandbox) = tokio::join!(self.play(real, &namespace), self.play(sandbox, &namespace));
+    pub async fn compare(&self, namespace: &str, real: &Place, sandbox: &Place) -> Comparison {
+        let (real, sandbox) = tokio::join!(self.play(real, namespace), self.play(sandbox, namespace));
         compare(&real, &sandbox)
     }
 
@@ -82,7 +81,8 @@ pub fn compare(real: &Moments, sandbox: &Moments) -> Comparison {
 }
 
 /// A namespace that no other run has.
-fn namespace(case: &str) -> String {
+#[must_use]
+pub fn namespace(case: &str) -> String {
     let now = jiff::Timestamp::now().as_microsecond();
     let letters = case.chars().filter(char::is_ascii_alphanumeric).take(12);
     let short = letters.collect::<String>().to_lowercase();
