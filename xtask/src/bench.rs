@@ -15,6 +15,8 @@ use crate::project::{cargo, say, target};
 
 const CLIENTS: usize = 16;
 const SECONDS: u64 = 3;
+/// How many jobs the clusters have in which calls are counted.
+const SIZES: [u32; 2] = [1_000, 10_000];
 
 pub(crate) fn run() -> Result<()> {
     cargo(&["build", "--release", "-p", "kf-mcp-cli"])?;
@@ -24,7 +26,9 @@ pub(crate) fn run() -> Result<()> {
         std::fs::metadata(&binary)?.len() as f64 / 1e6
     ));
     start_up(&binary)?;
-    calls(&binary)?;
+    for jobs in SIZES {
+        calls(&binary, jobs)?;
+    }
     throughput(&binary, "get_server_logs", json!({"limit": 1}), "no API request")?;
     throughput(
         &binary,
@@ -155,8 +159,9 @@ fn start_up(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-fn calls(binary: &Path) -> Result<()> {
-    let cluster = Cluster::start(binary)?;
+/// What each call costs, in a cluster of so many jobs.
+fn calls(binary: &Path, jobs: u32) -> Result<()> {
+    let cluster = Cluster::start(binary, jobs)?;
     let kubeconfig = cluster.kubeconfig.display().to_string();
     let mut server = Session::start(binary, &["--kubeconfig", &kubeconfig])?;
     server.begin()?;
@@ -170,6 +175,14 @@ fn calls(binary: &Path) -> Result<()> {
         ("get_training_events", json!({"name": "bert-00008"})),
         ("list_runtimes", json!({})),
         ("get_cluster_resources", json!({})),
+        ("pre_flight", json!({"gpu_per_node": 1})),
+        ("diagnose_training_job", json!({"name": "bert-00008"})),
+        ("clone_training_job", json!({"name": "bert-00008"})),
+        (
+            "run_container_training",
+            json!({"name": "walk", "image": "example.com/train:1", "num_nodes": 2}),
+        ),
+        ("delete_training_job", json!({"name": "bert-00008"})),
     ] {
         let before = cluster.requests.load(Ordering::SeqCst);
         let begun = Instant::now();
@@ -182,13 +195,13 @@ fn calls(binary: &Path) -> Result<()> {
             ""
         };
         say(&format!(
-            "{tool} {arguments}: {requests} API requests, {took:.1} ms, {bytes} bytes{failed}"
+            "{jobs} jobs, {tool} {arguments}: {requests} API requests, {took:.1} ms, {bytes} bytes{failed}"
         ));
     }
     server.end()
 }
 
-/// The sandbox as an API server of 1,000 jobs, behind a proxy that counts the requests that pass.
+/// The sandbox as an API server of many jobs, behind a proxy that counts the requests that pass.
 struct Cluster {
     child: Child,
     kubeconfig: PathBuf,
@@ -196,10 +209,15 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start(binary: &Path) -> Result<Self> {
+    fn start(binary: &Path, jobs: u32) -> Result<Self> {
         let kubeconfig = target().join("bench-kubeconfig.yaml");
         let mut child = Command::new(binary)
-            .args(["sandbox", "--scenario", "thousand", "--write-kubeconfig"])
+            .args([
+                "sandbox",
+                "--scenario",
+                &format!("thousand?jobs={jobs}"),
+                "--write-kubeconfig",
+            ])
             .arg(&kubeconfig)
             .stdout(Stdio::piped())
             .spawn()

@@ -72,7 +72,7 @@ pub(crate) struct Common {
     /// Configuration file (YAML).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What goes to stderr: error, warn, info, debug or trace [default: info for serve, warn for other commands].
+    /// What goes to stderr: error, warn, info or debug [default: info for serve, warn for other commands].
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
     /// How it is written: console or json [default: console].

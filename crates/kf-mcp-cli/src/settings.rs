@@ -211,7 +211,7 @@ impl Raw {
         let persona: Persona = self.persona.parse().map_err(Unusable)?;
         let instructions: Tier = self.instructions.parse().map_err(Unusable)?;
         let log_level = self.log_level.to_lowercase();
-        let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug", "trace"])?;
+        let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug"])?;
         let log_format = one_of("log format", &self.log_format, &["console", "json"])?;
         let transport = one_of("transport", &self.transport, &["stdio", "http"])?;
         let host: IpAddr = self

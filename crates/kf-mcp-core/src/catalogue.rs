@@ -1,9 +1,9 @@
 //! [`Catalogue`]: the tools that are left after `--clients` and the persona, checked, ordered, and ready to list.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -78,13 +78,35 @@ pub struct Listed {
     /// Arguments, as clients list them.
     pub input_schema: Arc<Map<String, Value>>,
     /// Arguments, as they are checked: `input_schema` with patterns and lengths.
-    pub rules: Arc<Map<String, Value>>,
+    pub rules: Rules,
     /// Answer.
     pub output_schema: Arc<Map<String, Value>>,
     /// Whether it takes `confirmed` and `plan_id`.
     pub change: bool,
     #[serde(skip)]
     pub(crate) entry: EntryRef,
+}
+
+/// The schema by which arguments are checked. It is made when the first call needs it: most sessions call few tools.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    entry: EntryRef,
+    made: Arc<OnceLock<Map<String, Value>>>,
+}
+
+impl Rules {
+    /// The schema.
+    pub fn schema(&self) -> &Map<String, Value> {
+        let EntryRef(entry) = self.entry;
+        self.made
+            .get_or_init(|| schema::input_schema((entry.input)(), entry.change).0)
+    }
+}
+
+impl Serialize for Rules {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.schema().serialize(serializer)
+    }
 }
 
 /// The entry behind a listed tool.
@@ -322,8 +344,11 @@ fn listed(entry: &'static Entry, visible: &BTreeSet<&'static str>) -> Listed {
         spec: entry.spec,
         title: entry.spec.title(),
         description,
-        input_schema: Arc::new(schema::listed(&rules)),
-        rules: Arc::new(rules),
+        input_schema: Arc::new(schema::listed(rules)),
+        rules: Rules {
+            entry: EntryRef(entry),
+            made: Arc::default(),
+        },
         output_schema: Arc::new(schema::output_schema((entry.output)())),
         change: entry.change,
         entry: EntryRef(entry),

@@ -83,8 +83,8 @@ pub(crate) fn input_schema(schema: Schema, change: bool) -> (Map<String, Value>,
 
 /// A tool's input schema as clients list it: without patterns, lengths, bounds and the types of maps' values. They are
 /// checked all the same, and an error tells them to the caller whom they concern; in a listing every session pays for them.
-pub(crate) fn listed(rules: &Map<String, Value>) -> Map<String, Value> {
-    let mut listed = rules.clone();
+pub(crate) fn listed(rules: Map<String, Value>) -> Map<String, Value> {
+    let mut listed = rules;
     let closed = listed.get("additionalProperties").cloned();
     without(
         &mut listed,
@@ -328,7 +328,7 @@ mod tests {
             "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
             "suspend": {"type": "boolean", "default": false},
         }});
-        let listed = listed(rules.as_object().unwrap());
+        let listed = listed(rules.as_object().unwrap().clone());
         let wanted = json!({"type": "object", "additionalProperties": false, "properties": {
             "pattern": {"type": "string", "description": "Regular expression."},
             "names": {"type": "array", "items": {"type": "string"}},

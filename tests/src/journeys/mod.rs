@@ -57,6 +57,7 @@ macro_rules! journeys {
             a_runtime_of_a_namespace_comes_changes_and_goes: 0,
             a_runtime_of_the_cluster_comes_changes_and_goes: 0,
             a_runtime_that_cannot_work_is_refused: 0,
+            a_runtime_whose_jobs_cannot_be_paused_is_repaired: 0,
             a_kind_tells_its_versions_and_a_part_of_its_schema: 0,
             a_controller_is_found_by_its_labels: 0,
             a_job_is_suspended_resumed_and_waited_for: 1,

@@ -129,6 +129,48 @@ pub async fn a_runtime_of_the_cluster_comes_changes_and_goes(world: &World) {
     lives(world, &format!("all-{}", world.namespace), None).await;
 }
 
+/// A runtime whose jobs cannot be paused, repaired as the guide on runtimes says: what there is of its volume claims cannot
+/// be changed, so it is removed and set.
+pub async fn a_runtime_whose_jobs_cannot_be_paused_is_repaired(world: &World) {
+    let mut claiming = spec();
+    let set = &mut claiming["template"]["spec"];
+    let claim = json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+    set["volumeClaimPolicies"] = json!([{"templates": [claim]}]);
+    set["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "data", "mountPath": "/data"}]);
+    let about = |more: Value| {
+        let mut arguments = json!({"name": "claims", "namespace": world.namespace});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            arguments[key] = value.clone();
+        }
+        arguments
+    };
+    let made = world
+        .confirmed("create_runtime", about(json!({"spec": claiming})))
+        .await;
+    assert!(made["warnings"].to_string().contains("cannot be suspended"), "{made}");
+    let policies = |value: Value| about(json!({"patch": {"template": {"spec": {"volumeClaimPolicies": value}}}}));
+    let repaired = json!([{"retentionPolicy": {"whenDeleted": "Delete"}, "templates": [claim]}]);
+    let error = world.bad("patch_runtime", policies(repaired.clone())).await;
+    assert_eq!(error["code"], "admission_denied", "{error}");
+    assert!(error["fix"].to_string().contains("patch it with null first"), "{error}");
+    world.confirmed("patch_runtime", policies(json!(null))).await;
+    world.confirmed("patch_runtime", policies(repaired)).await;
+
+    let on_it = with(submit("pauses", 1, 0), "runtime", json!("claims"));
+    world.confirmed("run_container_training", on_it).await;
+    world.status("pauses", "Running").await;
+    for (action, status) in [("suspend", "Suspended"), ("resume", "Running")] {
+        let done = world
+            .confirmed("update_training_job", json!({"name": "pauses", "action": action}))
+            .await;
+        assert_eq!(done["took_effect"], true, "{done}");
+        world.status("pauses", status).await;
+    }
+    world.confirmed("delete_training_job", job("pauses")).await;
+    world.confirmed("delete_runtime", about(json!({}))).await;
+}
+
 /// What Trainer would refuse, and what it would take of a changed runtime although no job could run on it.
 pub async fn a_runtime_that_cannot_work_is_refused(world: &World) {
     let create = |spec: Value| json!({"name": "odd", "namespace": world.namespace, "spec": spec});

@@ -206,7 +206,7 @@ fn prepare(tool: &Listed, given: Map<String, Value>) -> Result<(Map<String, Valu
         );
         return Err(ToolError::argument(field, why));
     }
-    let mut arguments = arguments::prepare(tool.spec.name, &tool.rules, given)?;
+    let mut arguments = arguments::prepare(tool.spec.name, tool.rules.schema(), given)?;
     let mut confirmation = Confirmation::default();
     if tool.change {
         confirmation.confirmed = arguments.remove("confirmed").and_then(|v| v.as_bool()).unwrap_or(false);

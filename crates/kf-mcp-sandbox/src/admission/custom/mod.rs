@@ -82,18 +82,7 @@ pub(super) fn check(kind: &Kind, object: &Value, before: Option<&Value>, mut fou
                 found.extend(rules::check(object, before));
             }
         }
-        "TrainingRuntime" | "ClusterTrainingRuntime" => {
-            let policy = object["spec"]["mlPolicy"].as_object().into_iter().flatten();
-            let chosen = policy
-                .filter(|(name, value)| *name != "numNodes" && !value.is_null())
-                .count();
-            if chosen > 1 {
-                found.push(Problem::rule(
-                    "spec.mlPolicy",
-                    "Only one of the policy can be configured",
-                ));
-            }
-        }
+        "TrainingRuntime" | "ClusterTrainingRuntime" => found.extend(rules::check_runtime(object, before)),
         _ => {}
     }
     found

@@ -1,4 +1,4 @@
-//! The rules of the TrainJob's `CustomResourceDefinition` that are written in CEL.
+//! The rules of Trainer's `CustomResourceDefinitions` that are written in CEL.
 
 use serde_json::Value;
 
@@ -16,6 +16,47 @@ const POD: [&str; 7] = [
     "terminationGracePeriodSeconds",
 ];
 const IMMUTABLE: &str = "field is immutable";
+/// Fields of a runtime's `JobSet` that stay as they are, by the rules that Trainer's definitions take over from `JobSet`'s.
+const TEMPLATE: [&str; 5] = [
+    "failurePolicy",
+    "network",
+    "startupPolicy",
+    "successPolicy",
+    "volumeClaimPolicies",
+];
+const STAYS: &str = "Value is immutable";
+
+/// What a new or changed training runtime breaks.
+pub(super) fn check_runtime(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let chosen = object["spec"]["mlPolicy"].as_object().into_iter().flatten();
+    let chosen = chosen.filter(|(name, value)| *name != "numNodes" && !value.is_null());
+    if chosen.count() > 1 {
+        let why = "Only one of the policy can be configured";
+        problems.push(Problem::rule("spec.mlPolicy", why));
+    }
+    let set = &object["spec"]["template"]["spec"];
+    let jobs = || items(&set["replicatedJobs"]).enumerate();
+    if set["startupPolicy"]["startupPolicyOrder"] == "InOrder" && jobs().any(|(_, job)| !job["dependsOn"].is_null()) {
+        let why = "StartupPolicy and DependsOn APIs are mutually exclusive";
+        problems.push(Problem::rule("spec.template.spec", why));
+    }
+    let Some(was) = before.map(|before| &before["spec"]["template"]["spec"]) else {
+        return problems;
+    };
+    for (index, job) in jobs() {
+        let Some(old) = items(&was["replicatedJobs"]).find(|old| old["name"] == job["name"]) else {
+            continue;
+        };
+        let path = format!("spec.template.spec.replicatedJobs[{index}].dependsOn");
+        kept(&job["dependsOn"], &old["dependsOn"], &path, STAYS, &mut problems);
+    }
+    for field in TEMPLATE {
+        let path = format!("spec.template.spec.{field}");
+        kept(&set[field], &was[field], &path, STAYS, &mut problems);
+    }
+    problems
+}
 
 /// What a new or changed TrainJob breaks.
 pub(super) fn check(object: &Value, before: Option<&Value>) -> Vec<Problem> {
@@ -90,7 +131,13 @@ fn transitions(spec: &Value, before: &Value, problems: &mut Vec<Problem>) {
         "activeDeadlineSeconds",
         "managedBy",
     ] {
-        kept(&spec[field], &before[field], &format!("spec.{field}"), problems);
+        kept(
+            &spec[field],
+            &before[field],
+            &format!("spec.{field}"),
+            IMMUTABLE,
+            problems,
+        );
     }
     let jobs = |patch: &Value| patch["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"].clone();
     let pod = |job: &Value| job["template"]["spec"]["template"]["spec"].clone();
@@ -108,14 +155,14 @@ fn transitions(spec: &Value, before: &Value, problems: &mut Vec<Problem>) {
                     "spec.runtimePatches[{index}].trainingRuntimeSpec.template.spec.replicatedJobs[{at}].template.spec.\
                      template.spec.{field}"
                 );
-                kept(&is[field], &was[field], &path, problems);
+                kept(&is[field], &was[field], &path, IMMUTABLE, problems);
             }
         }
     }
 }
 
-fn kept(new: &Value, old: &Value, path: &str, problems: &mut Vec<Problem>) {
+fn kept(new: &Value, old: &Value, path: &str, why: &str, problems: &mut Vec<Problem>) {
     if !old.is_null() && !new.is_null() && old != new {
-        problems.push(Problem::invalid(path, new, IMMUTABLE));
+        problems.push(Problem::invalid(path, new, why));
     }
 }

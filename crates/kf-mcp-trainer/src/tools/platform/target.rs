@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::manifest;
 use crate::runtime_object::Problem;
 
+/// What the API server says of a field that may be removed and set, and not changed.
+const STAYS: &str = "Value is immutable";
 /// How the server begins to name fields that do not exist.
 const UNKNOWN: &str = "strict decoding error";
 
@@ -136,6 +138,12 @@ impl Target {
             return error
                 .fix("inspect_crd shows which fields there are")
                 .tool("inspect_crd");
+        }
+        if verb == "patch" && error.answered.contains(STAYS) {
+            return error.fix(
+                "what is there cannot be changed, but it can be removed and set: patch it with null first, then with the new \
+                 value; jobs that are submitted in between go without",
+            );
         }
         if conflict {
             return error
