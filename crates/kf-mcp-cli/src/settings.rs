@@ -331,7 +331,7 @@ mod tests {
             "unknown transport `htp`: there are stdio, http; did you mean `http`?\n\
              host 0.0.0.0 is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)\n\
              `A_b` is not a namespace name\n\
-             unknown log level `loud`: there are error, warn, info, debug, trace\n\
+             unknown log level `loud`: there are error, warn, info, debug\n\
              unknown instructions `ful`: there are minimal, compact, full; did you mean `full`?"
         );
     }

@@ -41,7 +41,7 @@ pub use names::{Namespace, NamespaceOrAll, ObjectName};
 pub use policy::persona::Persona;
 pub use redact::Redacted;
 pub use text::Text;
-pub use tool::{Access, Change, Confirmation, Entry, Need, Next, Phase, Risk, Tool, ToolSpec};
+pub use tool::{Access, Change, Confirmation, Entry, Need, Next, Opens, Phase, Risk, Tool, ToolSpec};
 
 /// What the macros of this crate expand to. Not for use by hand.
 #[doc(hidden)]

@@ -203,6 +203,9 @@ pub struct ToolSpec {
     pub deadline: Duration,
     /// Whether a second call with the same arguments changes nothing more.
     pub idempotent: bool,
+    /// Whether it asks others than the cluster, by the sections of the configuration.
+    #[serde(skip)]
+    pub opens: Option<Opens>,
 }
 
 impl ToolSpec {
@@ -215,6 +218,7 @@ impl ToolSpec {
             next: &[],
             deadline: Duration::from_secs(deadline),
             idempotent,
+            opens: None,
         }
     }
 
@@ -245,6 +249,12 @@ impl ToolSpec {
         self
     }
 
+    /// When it asks others than the cluster: MCP's `openWorldHint`.
+    pub const fn opens(mut self, when: Opens) -> Self {
+        self.opens = Some(when);
+        self
+    }
+
     /// Another deadline, for tools that wait.
     pub const fn deadline(mut self, seconds: u64) -> Self {
         self.deadline = Duration::from_secs(seconds);
@@ -260,6 +270,9 @@ impl ToolSpec {
         title
     }
 }
+
+/// Whether a tool asks others than the cluster, by the sections of the configuration.
+pub type Opens = fn(&Map<String, Value>) -> bool;
 
 type Call = fn(Map<String, Value>, Confirmation, Cx) -> BoxFuture<'static, Result<Answer, ToolError>>;
 

@@ -40,7 +40,7 @@ pub struct Handler {
 impl Handler {
     pub(crate) fn new(engine: Engine, instructions: Tier) -> Self {
         let listed = engine.catalogue().tools();
-        let tools: Vec<Tool> = listed.iter().map(tool).collect();
+        let tools: Vec<Tool> = listed.iter().map(|listed| tool(listed, &engine)).collect();
         let by_name = listed
             .iter()
             .enumerate()
@@ -121,13 +121,13 @@ impl Handler {
     }
 }
 
-fn tool(listed: &Listed) -> Tool {
+fn tool(listed: &Listed, engine: &Engine) -> Tool {
     let annotations = ToolAnnotations::new()
         .read_only(listed.read_only())
         .destructive(listed.destructive())
         .idempotent(listed.spec.idempotent)
-        // What a tool touches is one cluster, not the open world.
-        .open_world(false);
+        // What most tools touch is one cluster, not the open world.
+        .open_world(engine.opens(&listed.spec));
     Tool::new(
         listed.spec.name,
         listed.description.clone(),

@@ -3,6 +3,7 @@
 use kf_mcp_core::backend::Address;
 use kf_mcp_core::{Cx, ErrorCode, Setting, ToolError};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 const CLEAR_TEXT: &str = "allow_clear_text_secrets";
 const HUB_LOOKUP: &str = "trainer.hub_lookup";
@@ -77,23 +78,24 @@ pub(crate) fn hub_lookup(cx: &Cx) -> Result<bool, ToolError> {
     cx.settings::<Hub>("trainer").map(|hub| hub.hub_lookup.0)
 }
 
+/// Whether the tools that may ask the Hub do so, by all sections of the configuration. What cannot be read is refused when
+/// a call needs it.
+pub(crate) fn opens(sections: &Map<String, Value>) -> bool {
+    let hub = sections.get("trainer").map(Hub::deserialize);
+    hub.is_some_and(|hub| hub.is_ok_and(|hub| hub.hub_lookup.0))
+}
+
 /// Where the Hub is, without a slash at the end.
 pub(crate) fn hub_url(cx: &Cx) -> Result<String, ToolError> {
     let Hub { hub_url, .. } = cx.settings("trainer")?;
-    let url = hub_url.trim().trim_end_matches('/');
-    if url.is_empty() {
-        return Ok(HUB.to_owned());
-    }
-    let parsed = url.parse::<http::Uri>().ok();
-    let good = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none());
-    if good {
-        return Ok(url.to_owned());
-    }
-    let asked = format!("read the configuration `{HUB_URL}`");
-    Err(
-        ToolError::new(ErrorCode::Internal, asked, "it is not an http or https URL")
-            .fix("correct the configuration file or the environment and restart the server"),
-    )
+    let written = if hub_url.trim().is_empty() { HUB } else { &hub_url };
+    let Some(Address::Url(url)) = Address::of_url(written) else {
+        let asked = format!("read the configuration `{HUB_URL}`");
+        let why = "it is no http or https URL without credentials and query";
+        return Err(ToolError::new(ErrorCode::Internal, asked, why)
+            .fix("correct the configuration file or the environment and restart the server"));
+    };
+    Ok(url)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,5 +126,19 @@ mod tests {
         assert_eq!(read(json!("True")), Some(true));
         assert_eq!(read(json!("0")), Some(false));
         assert_eq!(read(json!("maybe")), None);
+    }
+
+    #[test]
+    fn the_world_is_open_where_the_hub_is_asked() {
+        let open = |settings: Value| settings.as_object().is_some_and(opens);
+        assert!(open(json!({"trainer": {"hub_lookup": true}})));
+        assert!(open(json!({"trainer": {"hub_lookup": "on"}})));
+        for closed in [
+            json!({}),
+            json!({"trainer": {"hub_lookup": false}}),
+            json!({"trainer": {"hub_lookup": []}}),
+        ] {
+            assert!(!open(closed));
+        }
     }
 }

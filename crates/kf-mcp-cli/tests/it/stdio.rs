@@ -132,24 +132,35 @@ fn a_client_that_says_nothing_ends_the_server_well() {
     assert!(ended_well && answers.is_empty());
 }
 
+/// What a server lists.
+fn listed(arguments: &[&str]) -> Value {
+    let (answers, _) = talk(
+        arguments,
+        &[
+            initialize(),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+        ],
+    );
+    answers.into_iter().find(|answer| answer["id"] == 2).unwrap()
+}
+
 #[test]
 fn the_listing_is_the_same_in_two_processes() {
-    let list = || {
-        let (answers, _) = talk(
-            &["--clients", "trainer,optimizer,hub", "--persona", "platform-admin"],
-            &[
-                initialize(),
-                json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-                json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
-            ],
-        );
-        answers
-            .into_iter()
-            .find(|answer| answer["id"] == 2)
-            .unwrap()
-            .to_string()
-    };
+    let list = || listed(&["--clients", "trainer,optimizer,hub", "--persona", "platform-admin"]).to_string();
     assert_eq!(list(), list());
+}
+
+#[test]
+fn only_a_tool_that_may_ask_others_is_open_to_the_world() {
+    let open = |arguments: &[&str]| -> Vec<String> {
+        let listed = listed(arguments);
+        let tools = listed["result"]["tools"].as_array().unwrap().iter();
+        let open = tools.filter(|tool| tool["annotations"]["openWorldHint"] != false);
+        open.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(open(&[]), [""; 0]);
+    assert_eq!(open(&["--hub-lookup"]), ["estimate_resources"]);
 }
 
 /// A credential plugin of a kubeconfig must not read the protocol's input, nor hold up other calls.

@@ -20,7 +20,7 @@ use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
 use crate::policy::persona::Persona;
 use crate::telemetry::ServerLog;
-use crate::tool::Confirmation;
+use crate::tool::{Confirmation, ToolSpec};
 
 /// What all calls of a process share.
 #[derive(Debug)]
@@ -117,6 +117,11 @@ impl Engine {
     /// The cluster.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.shared.cluster
+    }
+
+    /// MCP's `openWorldHint`: whether a tool asks others than the cluster, as this server is configured.
+    pub fn opens(&self, tool: &ToolSpec) -> bool {
+        tool.opens.is_some_and(|when| when(&self.shared.settings))
     }
 
     /// The time: the system's, or the sandbox's.

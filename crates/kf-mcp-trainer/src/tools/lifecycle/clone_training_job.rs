@@ -2,7 +2,7 @@
 
 use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::{Access, Change, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec, redact};
+use kf_mcp_core::{Change, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec, redact};
 use kf_mcp_trainjob::{
     CALLER_LABEL, JobName, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, Runtime, RuntimeRefSpec, TrainJob,
     generated_name, image, max_name_length,
@@ -18,7 +18,7 @@ use crate::pods::outside;
 use crate::refusal::{CHECK, of_job};
 use crate::runtimes;
 use crate::submit::{self, Checked, JobOptions, Problems, Program, ProgramOptions, Wishes, is_clear_secret};
-use crate::tools::training::plan::{self, Pinned, Submit, Submitted, Summary};
+use crate::tools::training::plan::{self, ACCESS, Pinned, Submit, Submitted, Summary};
 
 /// As many words as Trainer takes in a command.
 const MOST_WORDS: usize = 128;
@@ -87,14 +87,7 @@ impl Change for CloneTrainingJob {
     type Plan = Cloning;
     type Output = Submitted;
     const SPEC: ToolSpec = ToolSpec::write("clone_training_job", Phase::Lifecycle)
-        .access(&[
-            Access::new("trainer.kubeflow.org", "trainjobs", &["get", "create"]),
-            // Lists are for the error about a runtime that is not there.
-            Access::new("trainer.kubeflow.org", "trainingruntimes", &["get", "list"]).degrades(),
-            Access::new("trainer.kubeflow.org", "clustertrainingruntimes", &["get", "list"])
-                .cluster()
-                .degrades(),
-        ])
+        .access(&ACCESS)
         .next(&[
             Next::to("wait_for_training", "the copy is submitted"),
             Next::to("delete_training_job", "the old job is no longer needed"),

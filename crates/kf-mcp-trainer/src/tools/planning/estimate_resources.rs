@@ -82,6 +82,7 @@ impl Tool for EstimateResources {
             Access::new("", "nodes", &["list"]).cluster().degrades(),
             Access::new("", "pods", &["list"]).cluster().degrades(),
         ])
+        .opens(crate::settings::opens)
         .next(&[Next::to("run_container_training", "resources are chosen")]);
 
     async fn run(self, cx: &Cx) -> Result<Estimate, ToolError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_core::{Access, Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Change, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::torchtune::{COMMAND, DATASET_STEP, Data, MODEL_STEP, Recipe, Source, Tuning};
 use kf_mcp_trainjob::{Dialect, JobName, PatchedPart, Runtime, generated_name, max_name_length};
 use schemars::JsonSchema;
@@ -292,14 +292,7 @@ impl Change for FineTune {
     type Plan = Submit;
     type Output = Submitted;
     const SPEC: ToolSpec = ToolSpec::write("fine_tune", Phase::Training)
-        .access(&[
-            // The runtime is got by its name, or found in both lists.
-            Access::new("trainer.kubeflow.org", "trainingruntimes", &["get", "list"]).degrades(),
-            Access::new("trainer.kubeflow.org", "clustertrainingruntimes", &["get", "list"])
-                .cluster()
-                .degrades(),
-            Access::new("trainer.kubeflow.org", "trainjobs", &["get", "create"]),
-        ])
+        .access(&plan::ACCESS)
         .next(&[
             Next::to("get_training_job", "the job is submitted"),
             Next::to("estimate_resources", "you want to know what it needs"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
-use kf_mcp_core::{Cx, ErrorCode, Render, Text, ToolError, text};
+use kf_mcp_core::{Access, Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
     CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope,
     TrainJob, devices,
@@ -22,6 +22,16 @@ use crate::submit::{self, Checked, Problems, Program, Wishes};
 
 /// The runtime of jobs whose program is the caller's and that name none, as for the Kubeflow SDK.
 pub(in crate::tools) const DEFAULT_RUNTIME: &str = "torch-distributed";
+
+/// What a tool that submits may ask for. The runtime is got by its name or found in the lists, which are also for the error
+/// about a name that is wrong; without the namespace's own runtimes the cluster's are enough.
+pub(in crate::tools) const ACCESS: [Access; 3] = [
+    Access::new("trainer.kubeflow.org", "trainingruntimes", &["get", "list"]).degrades(),
+    Access::new("trainer.kubeflow.org", "clustertrainingruntimes", &["get", "list"])
+        .cluster()
+        .degrades(),
+    Access::new("trainer.kubeflow.org", "trainjobs", &["get", "create"]),
+];
 
 /// Characters of the manifest that the text of a preview shows.
 const MOST: usize = 6000;

@@ -1,6 +1,6 @@
 //! `run_custom_training`: submits a training job that runs a Python script of the caller's on the nodes of a runtime.
 
-use kf_mcp_core::{Access, Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Change, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, image};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -83,14 +83,7 @@ impl Change for RunCustomTraining {
     type Plan = Submit;
     type Output = Submitted;
     const SPEC: ToolSpec = ToolSpec::write("run_custom_training", Phase::Training)
-        .access(&[
-            // Without the namespace's own runtimes the cluster's are enough; lists are for the error about a wrong name.
-            Access::new("trainer.kubeflow.org", "trainingruntimes", &["get", "list"]).degrades(),
-            Access::new("trainer.kubeflow.org", "clustertrainingruntimes", &["get", "list"])
-                .cluster()
-                .degrades(),
-            Access::new("trainer.kubeflow.org", "trainjobs", &["get", "create"]),
-        ])
+        .access(&plan::ACCESS)
         .next(&[
             Next::to("get_training_job", "the job is submitted"),
             Next::to("list_runtimes", "you do not know which runtime to name"),
