@@ -1,19 +1,19 @@
 //! `control-plane` and the tiers of tests that need more than Rust.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 
-use crate::project::{cargo, root, say, target};
+use crate::project::{cargo, cargo_command, program, root, say, target};
 
 /// Hands a command line on to the program that keeps control planes.
 pub(crate) fn pass(arguments: &[&str]) -> Result<ExitStatus> {
-    let program = program()?;
-    Command::new(&program)
+    let keeper = keeper()?;
+    program(&keeper)
         .args(arguments)
         .status()
-        .with_context(|| format!("start {}", program.display()))
+        .with_context(|| format!("start {}", keeper.display()))
 }
 
 /// Runs the tests that need a real control plane: starts one, and ends it with the tests or with this process.
@@ -51,14 +51,12 @@ pub(crate) fn test(arguments: &[&str]) -> Result<ExitStatus> {
 /// Runs the tests with the clients that package managers bring.
 pub(crate) fn external() -> Result<()> {
     let script = root().join("scripts/external-clients.sh");
-    Command::new(&script)
+    program(&script)
         .status()
         .with_context(|| format!("start {}", script.display()))?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let status = cargo_command()
         .args(["test", "--package", "kf-mcp-cli", "--test", "external"])
         .env("KF_EXTERNAL", target().join("external"))
-        .current_dir(root())
         .status()
         .context("start cargo")?;
     anyhow::ensure!(status.success(), "the external tier failed");
@@ -77,7 +75,7 @@ pub(crate) fn exit(done: Result<ExitStatus>) -> ExitCode {
 }
 
 /// The program that keeps control planes, built. It is run itself, not through cargo, so that a Ctrl-C reaches it alone.
-fn program() -> Result<PathBuf> {
+fn keeper() -> Result<PathBuf> {
     cargo(&["build", "--quiet", "--package", "kf-mcp-control-plane"])?;
     Ok(target().join("debug").join("control-plane"))
 }
