@@ -157,6 +157,30 @@ async fn a_wait_outlives_its_watches() {
     }
 }
 
+/// The server is asked to keep a watch for what is left of the wait, and for no longer than servers do.
+#[tokio::test]
+async fn a_watch_lasts_no_longer_than_its_wait() {
+    for (seconds, least, most) in [(30, 30, 40), (600, 290, 290)] {
+        let world = World::new("healthy-empty");
+        running(&world, "one").await;
+        let waiting = world.good("wait_for_training", json!({"name": "one", "timeout_seconds": seconds}));
+        let end = async {
+            watched(&world).await;
+            world.end("one", 0).await;
+            world.status("one", "Complete").await;
+        };
+        tokio::join!(waiting, end);
+        let asked = world.sandbox().requests();
+        let watch = asked.iter().find(|asked| asked.verb == "watch").unwrap();
+        let within = watch
+            .query
+            .split('&')
+            .find_map(|part| part.strip_prefix("timeoutSeconds="));
+        let within: u32 = within.unwrap().parse().unwrap();
+        assert!((least..=most).contains(&within), "{}", watch.query);
+    }
+}
+
 #[tokio::test]
 async fn a_job_that_is_deleted_ends_the_wait() {
     let world = World::new("healthy-empty");

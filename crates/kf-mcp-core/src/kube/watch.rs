@@ -1,6 +1,7 @@
 //! Watches: an object's changes as they happen, instead of asking again and again.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
@@ -13,6 +14,9 @@ use super::client::Kube;
 use super::error::KubeError;
 use super::resource::Resource;
 
+/// The longest watch, in seconds: API servers end longer ones after 5 to 10 minutes in any case.
+const LONGEST: u32 = 290;
+
 /// One change that a watch reports.
 #[derive(Debug, Clone, Deserialize, PartialEq)]
 pub struct Seen {
@@ -24,18 +28,22 @@ pub struct Seen {
 }
 
 impl Kube {
-    /// Watches a collection from a version on. Ends when the server ends it; the caller goes on from the last version.
+    /// Watches a collection from a version on. Ends when the server ends it; the caller goes on from the last version. The
+    /// server is asked to end it after `within`, and at most 290 s, so that it keeps none whose client has vanished behind
+    /// a proxy.
     pub async fn watch(
         &self,
         of: &Resource,
         namespace: Option<&str>,
         fields: &str,
         from: &str,
+        within: Duration,
     ) -> Result<impl Stream<Item = Result<Seen, String>> + Send + use<>, KubeError> {
         let asked = of.asked("watch", namespace, None);
         let params = WatchParams {
             field_selector: Some(fields.into()),
             bookmarks: true,
+            timeout: Some(u32::try_from(within.as_secs()).map_or(LONGEST, |seconds| seconds.clamp(1, LONGEST))),
             ..WatchParams::default()
         };
         let request = self.build(&asked, kube::core::Request::new(of.url(namespace)).watch(&params, from))?;

@@ -161,10 +161,12 @@ impl<'a> Vigil<'a> {
             return Ok(Some(ended));
         }
         let fields = self.itself();
+        // No longer than the wait itself: what is left of it, and what opening may take.
+        let within = Duration::from_secs(self.seconds).saturating_sub(self.begun.elapsed()) + REQUEST;
         let opening = self
             .cx
             .kube()
-            .watch(&TRAIN_JOBS, Some(self.namespace), &fields, version);
+            .watch(&TRAIN_JOBS, Some(self.namespace), &fields, version, within);
         let changes = match timeout(REQUEST, opening).await {
             Ok(Ok(changes)) => changes,
             Ok(Err(error)) if error.is_expired() || passes(&error) => return Ok(None),
