@@ -6,6 +6,7 @@ pub mod journeys;
 pub mod place;
 pub mod queues;
 pub mod script;
+mod seen;
 pub mod world;
 
 use kf_mcp_core::ClientModule;

@@ -10,6 +10,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
 
+use crate::seen::Write;
+
 /// How long a test waits for something to happen by itself.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How often a real cluster is asked whether it has happened.
@@ -67,12 +69,13 @@ impl Place {
         }
     }
 
-    /// Sends a request as it is and reads the whole answer.
+    /// Sends a request as it is and reads the whole answer. A runtime is written when Trainer has seen it, too.
     ///
     /// # Panics
     /// When there is no answer.
     #[allow(clippy::expect_used, reason = "a test without an answer cannot go on")]
     pub async fn send(&self, request: Request<Vec<u8>>) -> Reply {
+        let write = Write::of(&request);
         let response = self.client().send(request.map(Body::from)).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = body
@@ -80,11 +83,15 @@ impl Place {
             .await
             .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
-        Reply {
+        let reply = Reply {
             code: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        if let (Self::Real(_), Some(write), true) = (self, write, reply.code.is_success()) {
+            write.seen(self, &reply.json()).await;
         }
+        reply
     }
 
     /// Sends a method, path with query, content type and JSON body.

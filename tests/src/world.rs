@@ -10,6 +10,7 @@ use kf_mcp_sandbox::{Clock as SandboxClock, Sandbox};
 use kf_mcp_server::Server;
 use serde_json::{Map, Value, json};
 
+use crate::seen::Write;
 use crate::{MODULES, Place, START};
 
 /// A namespace, and a server whose calls work in it.
@@ -87,6 +88,7 @@ impl World {
     /// When there is no such tool.
     #[allow(clippy::expect_used, reason = "a test names tools that exist")]
     pub async fn called(&self, tool: &str, arguments: Value) -> (Answer, Vec<Asked>) {
+        let write = Write::by_tool(tool, &arguments);
         let arguments = arguments.as_object().cloned().unwrap_or_default();
         let called = self
             .server
@@ -94,6 +96,9 @@ impl World {
             .call(tool, arguments, CallMeta::local())
             .await
             .expect("a tool");
+        if let (Place::Real(_), Some(write), false) = (&self.place, write, called.answer.is_error) {
+            write.seen(&self.place, &Value::Null).await;
+        }
         (called.answer, called.asked)
     }
 
