@@ -21,6 +21,7 @@ mod older;
 mod optimizer;
 mod pausing;
 mod platform;
+mod policy;
 mod preflight;
 mod progress;
 mod queue;

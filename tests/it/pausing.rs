@@ -201,6 +201,7 @@ async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
     let (sink, mut reports) = mpsc::channel(32);
     let cancelled = CancellationToken::new();
     let meta = CallMeta {
+        person: kf_mcp_core::Person::Unreachable,
         caller: Caller::Local,
         cancelled: cancelled.clone(),
         progress: Some(sink),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use kf_mcp_core::kube::gate::Asked;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
-use kf_mcp_core::{Answer, CallMeta, Catalogue, Clock, Persona, Selection};
+use kf_mcp_core::{Answer, CallMeta, Catalogues, Clock, Policy, Tools};
 use kf_mcp_sandbox::{Clock as SandboxClock, Sandbox};
 use kf_mcp_server::Server;
 use serde_json::{Map, Value, json};
@@ -42,12 +42,36 @@ impl World {
     pub fn with(scenario: &str, configure: impl FnOnce(Map<String, Value>) -> Map<String, Value>) -> Self {
         let start: Timestamp = START.parse().expect("a time");
         let sandbox = Sandbox::named(scenario, SandboxClock::manual(start)).expect("a scenario");
-        let server = on_sandbox(&sandbox, configure(Map::new()));
+        let server = on_sandbox(&sandbox, catalogues(Policy::default(), ADMIN), configure(Map::new()));
         Self {
             namespace: sandbox.default_namespace(),
             place: Place::Sandbox(sandbox),
             server,
         }
+    }
+
+    /// A sandbox with all components under a policy, for a persona.
+    ///
+    /// # Panics
+    /// When there is no such scenario or persona, or the policy is wrong.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a test's set-up has nobody to tell")]
+    pub fn under(scenario: &str, policy: &str, persona: &str) -> Self {
+        let mut world = Self::new(scenario);
+        let policy = Policy::parse(policy).expect("a policy");
+        world.server = on_sandbox(world.sandbox(), catalogues(policy, persona), Map::new());
+        world
+    }
+
+    /// Puts another policy in force.
+    ///
+    /// # Panics
+    /// When the policy is wrong.
+    #[allow(clippy::expect_used, reason = "a test's set-up has nobody to tell")]
+    pub fn rule(&self, policy: &str) {
+        let policy = Policy::parse(policy).expect("a policy");
+        let catalogues = self.server.engine().catalogues();
+        catalogues.replace(policy).expect("a policy that can be used");
     }
 
     /// A namespace of a real control plane, made for the test; the server acts as the user of a kubeconfig.
@@ -268,10 +292,15 @@ impl World {
 }
 
 /// A server on a sandbox.
-fn on_sandbox(sandbox: &Sandbox, settings: Map<String, Value>) -> Server {
+fn on_sandbox(sandbox: &Sandbox, catalogues: Catalogues, settings: Map<String, Value>) -> Server {
     let cluster = Cluster::ready(sandbox.client(), sandbox.default_namespace(), "the sandbox");
     let time = sandbox.clone();
-    build(cluster, Some(Clock::from_fn(move || time.clock().now())), settings)
+    build(
+        cluster,
+        catalogues,
+        Some(Clock::from_fn(move || time.clock().now())),
+        settings,
+    )
 }
 
 /// A server that acts as the user of a kubeconfig.
@@ -285,23 +314,28 @@ pub fn as_user(kubeconfig: &std::path::Path, namespace: &str, settings: Map<Stri
         context: None,
         namespace: Some(namespace.to_owned()),
     });
-    build(cluster, None, settings)
+    build(cluster, catalogues(Policy::default(), ADMIN), None, settings)
 }
 
-/// A server for a platform admin with all components.
+/// The persona of tests that are not about personas.
+const ADMIN: &str = "platform-admin";
+
+/// All components under a policy, for a persona.
+///
+/// # Panics
+/// When there is no such persona.
+#[must_use]
 #[allow(clippy::expect_used, reason = "a test's set-up has nobody to tell")]
-fn build(cluster: Cluster, clock: Option<Clock>, settings: Map<String, Value>) -> Server {
-    let clients = MODULES.iter().map(|module| module.name().to_owned()).collect();
-    let catalogue = Catalogue::new(
-        MODULES,
-        &Selection {
-            clients,
-            persona: Persona::PlatformAdmin,
-        },
-    )
-    .expect("a catalogue");
+pub fn catalogues(policy: Policy, persona: &str) -> Catalogues {
+    let clients: Vec<String> = MODULES.iter().map(|module| module.name().to_owned()).collect();
+    let tools = Tools::new(MODULES, &clients).expect("the tools");
+    Catalogues::new(tools, policy, persona).expect("a persona")
+}
+
+#[allow(clippy::expect_used, reason = "a test's set-up has nobody to tell")]
+fn build(cluster: Cluster, catalogues: Catalogues, clock: Option<Clock>, settings: Map<String, Value>) -> Server {
     let mut server = Server::builder()
-        .catalogue(catalogue)
+        .catalogues(catalogues)
         .cluster(Arc::new(cluster))
         .settings(settings);
     if let Some(clock) = clock {

@@ -4,6 +4,7 @@ mod clients;
 mod commands;
 mod open;
 mod options;
+mod policy_file;
 mod settings;
 mod shutdown;
 mod telemetry;

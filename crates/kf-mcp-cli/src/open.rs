@@ -1,28 +1,54 @@
 //! Opening what the settings name: the catalogue, the cluster (real or sandbox), the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
-use kf_mcp_core::{Catalogue, Clock};
+use kf_mcp_core::{Catalogues, Clock, Policy, Tools};
 use kf_mcp_server::Server;
 
 use crate::clients::COMPILED;
 use crate::settings::{Settings, Unusable};
 use crate::telemetry;
 
-/// The catalogue that the settings choose.
-pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Unusable> {
-    Catalogue::new(COMPILED, &settings.selection).map_err(|error| Unusable(error.to_string()))
+/// The catalogues that the settings choose, under their policy. A policy that cannot be used is no policy to go on without.
+pub(crate) fn catalogues(settings: &Settings) -> Result<Catalogues, Unusable> {
+    let tools = Tools::new(COMPILED, &settings.clients).map_err(|error| Unusable(error.to_string()))?;
+    let policy = match &settings.policy {
+        Some(file) => Policy::read(file).map_err(|error| Unusable(error.to_string()))?,
+        None => Policy::default(),
+    };
+    Catalogues::new(tools, policy, &settings.persona).map_err(Unusable)
+}
+
+/// All tools of this binary, whatever is chosen of them.
+pub(crate) fn all_tools() -> Result<Tools, Unusable> {
+    let clients: Vec<String> = COMPILED.iter().map(|module| module.name().to_owned()).collect();
+    Tools::new(COMPILED, &clients).map_err(|error| Unusable(error.to_string()))
+}
+
+/// What is odd about a policy: rules that mean no tool of this binary.
+pub(crate) fn oddities(policy: &Policy) -> Result<Vec<String>, Unusable> {
+    let specs: Vec<_> = all_tools()?.specs().copied().collect();
+    Ok(policy.warnings(&specs))
 }
 
 /// A server, with the sandbox's driver if it runs on one. Call within the runtime.
 pub(crate) fn server(settings: &Settings) -> anyhow::Result<Server> {
-    let catalogue = catalogue(settings)?;
+    let catalogues = catalogues(settings)?;
     let world = world(settings)?;
     let log = telemetry::start(settings);
-    Server::builder()
-        .catalogue(catalogue)
+    for odd in oddities(catalogues.default().allowance().policy())? {
+        tracing::warn!("policy: {odd}");
+    }
+    let mut builder = Server::builder();
+    if let Some(key) = &settings.state_key {
+        builder = builder.state_key(key.clone());
+    }
+    builder
+        .confirm_within(Duration::from_secs(settings.confirm_within))
+        .catalogues(catalogues)
         .instructions(settings.instructions)
         .cluster(Arc::new(world.cluster))
         .clock(world.clock)

@@ -27,6 +27,11 @@ pub(crate) enum Command {
     Tools(ToolsOptions),
     /// Call one tool and print its answer.
     Call(CallOptions),
+    /// Look at a policy file before it is used.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Walk through a training job on the sandbox, as an MCP client would.
     #[cfg(feature = "sandbox")]
     Demo(DemoOptions),
@@ -41,9 +46,12 @@ pub(crate) struct Common {
     /// Components to offer, separated by commas: trainer, optimizer, hub [default: trainer].
     #[arg(long, value_name = "NAMES")]
     pub(crate) clients: Option<String>,
-    /// Who it is for: readonly, data-scientist, ml-engineer or platform-admin [default: readonly].
+    /// Who it is for: readonly, data-scientist, ml-engineer, platform-admin, or one of the policy [default: readonly].
     #[arg(long, value_name = "PERSONA")]
     pub(crate) persona: Option<String>,
+    /// File that says what agents may do (YAML) [default: ~/.kf-mcp-policy.yaml if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Use the cluster in this binary instead of a real one [scenarios: showcase, healthy-empty, no-trainer, no-rbac, legacy, thousand].
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "showcase")]
     pub(crate) sandbox: Option<String>,
@@ -87,6 +95,7 @@ impl Common {
         let said = [
             ("clients", self.clients.as_ref().map(|v| json!(v))),
             ("persona", self.persona.as_ref().map(|v| json!(v))),
+            ("policy", self.policy.as_ref().map(path)),
             ("sandbox", self.sandbox.as_ref().map(|v| json!(v))),
             ("sandbox_speed", self.sandbox_speed.map(|v| json!(v))),
             ("kubeconfig", self.kubeconfig.as_ref().map(path)),
@@ -132,6 +141,12 @@ pub(crate) struct ServeOptions {
     /// Further Origin header values to serve, separated by commas.
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) allowed_origins: Option<String>,
+    /// Seconds that a person has to answer a question about a change [default: 300].
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) confirm_within: Option<u64>,
+    /// File with what seals questions to people, the same in all replicas: at least 32 bytes [default: made at the start].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_key_file: Option<PathBuf>,
     /// Say nothing on stderr at the start.
     #[arg(long)]
     pub(crate) no_banner: bool,
@@ -149,6 +164,13 @@ impl ServeOptions {
             ("stateless", self.stateless.then_some(json!(true))),
             ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
             ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
+            ("confirm_within", self.confirm_within.map(|v| json!(v))),
+            (
+                "state_key_file",
+                self.state_key_file
+                    .as_ref()
+                    .map(|path| json!(path.display().to_string())),
+            ),
             ("no_banner", self.no_banner.then_some(json!(true))),
         ];
         flags.extend(
@@ -187,6 +209,25 @@ pub(crate) struct CallOptions {
     #[arg(long, value_name = "OBJECT")]
     pub(crate) json: Option<String>,
     /// Print the structured answer instead of the text.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Check a policy, and say of each tool whether it is allowed, and by which rule.
+    Check(PolicyCheckOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyCheckOptions {
+    /// Policy file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only for this persona [default: all personas].
+    #[arg(long, value_name = "PERSONA")]
+    pub(crate) persona: Option<String>,
+    /// How to write it.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
 }

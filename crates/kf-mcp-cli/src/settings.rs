@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use kf_mcp_core::config::{Config, Sources};
 use kf_mcp_core::names::{is_label, nearest};
-use kf_mcp_core::{Persona, Selection, Setting, Tier};
+use kf_mcp_core::{Persona, Setting, Tier};
+use kf_mcp_server::confirm::MIN_KEY;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,6 +23,7 @@ pub(crate) struct Unusable(pub(crate) String);
 const KEYS: &[Setting] = &[
     Setting::new("clients", "components to offer"),
     Setting::new("persona", "who it is for"),
+    Setting::new("policy", "policy file"),
     Setting::new("sandbox", "scenario of the sandbox, or true"),
     Setting::new("sandbox_speed", "how fast the sandbox's time goes"),
     Setting::new("kubeconfig", "kubeconfig file"),
@@ -38,6 +40,8 @@ const KEYS: &[Setting] = &[
     Setting::new("allowed_hosts", "further Host header values"),
     Setting::new("allowed_origins", "further Origin header values"),
     Setting::new("no_banner", "say nothing at the start"),
+    Setting::new("confirm_within", "seconds that a person has to answer a question"),
+    Setting::new("state_key_file", "key that seals questions to people"),
 ];
 
 /// A list in the file, or a text with commas anywhere.
@@ -85,6 +89,7 @@ pub(crate) enum TransportKind {
 struct Raw {
     clients: Names,
     persona: String,
+    policy: Option<PathBuf>,
     #[serde(deserialize_with = "text_or_switch")]
     sandbox: String,
     sandbox_speed: f64,
@@ -101,6 +106,8 @@ struct Raw {
     allowed_hosts: Names,
     allowed_origins: Names,
     no_banner: bool,
+    confirm_within: u64,
+    state_key_file: Option<PathBuf>,
 }
 
 /// `sandbox: true` is the default scenario, `false` is none.
@@ -125,7 +132,10 @@ fn text_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
 /// The checked configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) selection: Selection,
+    pub(crate) clients: Vec<String>,
+    pub(crate) persona: String,
+    /// The file that says what agents may do.
+    pub(crate) policy: Option<PathBuf>,
     pub(crate) sandbox: Option<String>,
     #[cfg_attr(
         not(feature = "sandbox"),
@@ -145,6 +155,10 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) no_banner: bool,
+    /// Seconds that a person has to answer a question.
+    pub(crate) confirm_within: u64,
+    /// What seals questions to people.
+    pub(crate) state_key: Option<Vec<u8>>,
     /// The components' sections.
     pub(crate) sections: Map<String, Value>,
     /// Variables with our prefix that nothing reads.
@@ -181,6 +195,7 @@ impl Settings {
         let raw = config.extract(Raw {
             clients: Names(clients::default_clients()),
             persona: Persona::default().to_string(),
+            policy: None,
             sandbox: String::new(),
             sandbox_speed: 1.0,
             kubeconfig: None,
@@ -196,6 +211,8 @@ impl Settings {
             allowed_hosts: Names::default(),
             allowed_origins: Names::default(),
             no_banner: false,
+            confirm_within: 300,
+            state_key_file: None,
         });
         let raw = raw.map_err(unusable)?;
         let sections = config.sections().map_err(unusable)?;
@@ -208,7 +225,6 @@ impl Settings {
 
 impl Raw {
     fn check(self) -> Result<Settings, Unusable> {
-        let persona: Persona = self.persona.parse().map_err(Unusable)?;
         let instructions: Tier = self.instructions.parse().map_err(Unusable)?;
         let log_level = self.log_level.to_lowercase();
         let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug"])?;
@@ -232,11 +248,16 @@ impl Raw {
                 self.sandbox_speed
             )));
         }
+        if !(1..=3600).contains(&self.confirm_within) {
+            return Err(Unusable(format!(
+                "confirm-within {} is not between 1 and 3600 seconds",
+                self.confirm_within
+            )));
+        }
         Ok(Settings {
-            selection: Selection {
-                clients: self.clients.0,
-                persona,
-            },
+            clients: self.clients.0,
+            persona: self.persona,
+            policy: self.policy.or_else(usual_policy),
             sandbox: Some(self.sandbox).filter(|scenario| !scenario.is_empty()),
             sandbox_speed: self.sandbox_speed,
             kubeconfig: self.kubeconfig,
@@ -260,10 +281,32 @@ impl Raw {
             allowed_hosts: self.allowed_hosts.0,
             allowed_origins: self.allowed_origins.0,
             no_banner: self.no_banner,
+            confirm_within: self.confirm_within,
+            state_key: self.state_key_file.as_deref().map(state_key).transpose()?,
             sections: Map::new(),
             unknown_variables: Vec::new(),
         })
     }
+}
+
+/// The key in a file: all of it but the end of its last line.
+fn state_key(file: &Path) -> Result<Vec<u8>, Unusable> {
+    let named = |why: String| Unusable(format!("state key file {}: {why}", file.display()));
+    let mut key = std::fs::read(file).map_err(|error| named(error.to_string()))?;
+    while key.last().is_some_and(|end| matches!(end, b'\n' | b'\r')) {
+        key.pop();
+    }
+    if key.len() < MIN_KEY {
+        return Err(named(format!("has {} bytes, a key has at least {MIN_KEY}", key.len())));
+    }
+    Ok(key)
+}
+
+/// The policy that is used when none is named: the one in the home directory, if it is there. Whether it can be read is
+/// found out when it is.
+fn usual_policy() -> Option<PathBuf> {
+    let file = std::env::home_dir()?.join(".kf-mcp-policy.yaml");
+    file.symlink_metadata().is_ok().then_some(file)
 }
 
 /// Our variables in the environment. A Service named `kubeflow-mcp` makes Kubernetes put its address into the pods beside
@@ -305,7 +348,7 @@ mod tests {
     #[test]
     fn nothing_said_is_a_careful_stdio_server() {
         let settings = with(&[]).unwrap();
-        assert_eq!(settings.selection.persona, Persona::Readonly);
+        assert_eq!(settings.persona, "readonly");
         assert_eq!(settings.transport, TransportKind::Stdio);
         assert_eq!((settings.sandbox, settings.instructions), (None, Tier::Compact));
     }
@@ -313,7 +356,7 @@ mod tests {
     #[test]
     fn lists_may_be_comma_texts_and_the_sandbox_a_switch() {
         let settings = with(&[("clients", json!("trainer, hub,")), ("sandbox", json!(true))]).unwrap();
-        assert_eq!(settings.selection.clients, ["trainer", "hub"]);
+        assert_eq!(settings.clients, ["trainer", "hub"]);
         assert_eq!(settings.sandbox.as_deref(), Some("showcase"));
     }
 

@@ -65,6 +65,17 @@ pub struct Answer {
     pub images: Vec<Image>,
     /// Whether the call failed.
     pub is_error: bool,
+    /// What the person has to be asked before the call goes on. Until then nothing has changed, as the text says.
+    pub question: Option<Question>,
+}
+
+/// What a person is asked before a change is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What would happen, in words: without control characters, and bounded.
+    pub message: String,
+    /// The plan that the answer is about.
+    pub plan_id: String,
 }
 
 impl Answer {
@@ -79,6 +90,7 @@ impl Answer {
             text: bounded(text.finish()),
             images: output.images(),
             is_error: false,
+            question: None,
         })
     }
 
@@ -89,6 +101,7 @@ impl Answer {
             text: error.to_string(),
             images: Vec::new(),
             is_error: true,
+            question: None,
         }
     }
 }

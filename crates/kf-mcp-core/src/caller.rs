@@ -2,6 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
+/// The label that tells who created an object through this server: an [`Identity::mark`].
+pub const CALLER_LABEL: &str = "kubeflow-mcp/caller";
+
 /// The caller of a tool. Until requests carry an identity, everybody is the local user of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::allowed;
 use crate::call::Shared;
 use crate::call::change::new_seed;
 use crate::caller::Caller;
@@ -14,6 +15,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::kube::Kube;
 use crate::kube::gate::Gate;
 use crate::names::{Namespace, NamespaceOrAll};
+use crate::policy::Allowance;
 use crate::telemetry::ServerLog;
 
 /// Where time comes from: the system, or the sandbox's clock.
@@ -62,23 +64,31 @@ pub type ProgressSink = mpsc::Sender<Progress>;
 pub enum Scope {
     /// One namespace.
     One(String),
+    /// These, one after the other: all that the policy allows.
+    Several(Vec<String>),
     /// All namespaces, in one request at the cluster scope.
     All,
 }
 
 impl Scope {
-    /// The namespace for a request, none for all.
+    /// The namespace for a request, none for more than one.
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::One(namespace) => Some(namespace),
-            Self::All => None,
+            Self::Several(_) | Self::All => None,
         }
+    }
+
+    /// Whether rows may be of different namespaces.
+    pub fn is_many(&self) -> bool {
+        !matches!(self, Self::One(_))
     }
 
     /// The scope in words.
     pub fn words(&self) -> String {
         match self {
             Self::One(namespace) => format!("namespace `{namespace}`"),
+            Self::Several(namespaces) => format!("namespaces {}", namespaces.join(", ")),
             Self::All => "all namespaces".into(),
         }
     }
@@ -152,20 +162,37 @@ impl Cx {
         self.plan_id.as_deref()
     }
 
-    /// The namespace of a call about one object: the one asked for, else the configured default, else the kubeconfig's.
+    /// The namespace of a call about one object: the one asked for, else the configured default, else the kubeconfig's. One
+    /// that the policy does not allow is an error before anything is asked.
     pub async fn namespace(&self, asked: Option<&Namespace>) -> Result<String, ToolError> {
-        if let Some(asked) = asked {
-            return Ok(asked.to_string());
-        }
-        if let Some(configured) = self.shared.cluster.configured_namespace() {
-            return Ok(configured.to_owned());
-        }
-        Ok(self.kube.defaults().await?.0)
+        let namespace = match asked {
+            Some(asked) => asked.to_string(),
+            None => self.default_namespace().await?,
+        };
+        let allowed = self.allowance().namespace(&namespace);
+        allowed.map_err(|refusal| refusal.error(format!("use namespace `{namespace}`")))?;
+        Ok(namespace)
     }
 
-    /// The namespaces of a list: as [`Cx::namespace`], or all when the caller asks for `*`.
+    /// The namespace of calls that name none, allowed or not.
+    pub(crate) async fn default_namespace(&self) -> Result<String, ToolError> {
+        match self.shared.cluster.configured_namespace() {
+            Some(configured) => Ok(configured.to_owned()),
+            None => Ok(self.kube.defaults().await?.0),
+        }
+    }
+
+    /// What the caller may do.
+    pub fn allowance(&self) -> &Allowance {
+        self.catalogue().allowance()
+    }
+
+    /// The namespaces of a list: as [`Cx::namespace`], or when the caller asks for `*` all, or all that the policy allows.
     pub async fn scope(&self, asked: Option<&NamespaceOrAll>) -> Result<Scope, ToolError> {
         match asked {
+            Some(NamespaceOrAll::All) if self.allowance().binds_namespaces() => {
+                Ok(Scope::Several(allowed::namespaces(self).await?.names))
+            }
             Some(NamespaceOrAll::All) => Ok(Scope::All),
             Some(NamespaceOrAll::One(one)) => Ok(Scope::One(one.to_string())),
             None => Ok(Scope::One(self.namespace(None).await?)),
@@ -202,9 +229,14 @@ impl Cx {
         }
     }
 
-    /// The tools of this server.
+    /// The tools of the caller.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.shared.catalogue
+        self.kube.gate().catalogue()
+    }
+
+    /// What tells the calls of this server from those of another one in the same process.
+    pub fn server_key(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
     }
 
     /// What the server has logged lately.

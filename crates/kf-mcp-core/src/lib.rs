@@ -4,6 +4,7 @@
 //! ([`ClientModule`]); the [`Catalogue`] is what is left of them for one kind of user; the [`Engine`] runs a call from its
 //! name and arguments to its [`Answer`]. Every request of a call passes the [gate](kube::gate).
 
+mod allowed;
 pub mod answer;
 pub mod arguments;
 pub mod backend;
@@ -28,20 +29,21 @@ pub mod text;
 pub mod tool;
 mod tools;
 
-pub use answer::{Answer, Image, Render, render_json};
-pub use call::{CallMeta, Called, Engine, EngineOptions};
+pub use answer::{Answer, Image, Question, Render, render_json};
+pub use call::{CallMeta, Called, Engine, EngineOptions, Person, Reply};
 pub use caller::{Caller, Identity};
-pub use catalogue::{Catalogue, CatalogueError, Listed, Selection};
+pub use catalogue::{Catalogue, CatalogueError, Catalogues, Listed, Selection, Tools};
 pub use cx::{Clock, Cx, Progress, ProgressSink, Scope};
 pub use error::{ErrorCode, ToolError};
 pub use guide::Guide;
 pub use instructions::Tier;
 pub use module::{ClientModule, Setting};
 pub use names::{Namespace, NamespaceOrAll, ObjectName};
+pub use policy::Policy;
 pub use policy::persona::Persona;
 pub use redact::Redacted;
 pub use text::Text;
-pub use tool::{Access, Change, Confirmation, Entry, Need, Next, Opens, Phase, Risk, Tool, ToolSpec};
+pub use tool::{Access, Change, Confirmation, Cost, Entry, Need, Next, Opens, Phase, Risk, Tool, ToolSpec};
 
 /// What the macros of this crate expand to. Not for use by hand.
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! What a tool is: a type whose fields are the arguments, whose `SPEC` holds the facts, and whose `run` does the work.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Render};
-use crate::call::change;
+use crate::call::{Person, change};
 use crate::cx::Cx;
 use crate::error::ToolError;
 
@@ -43,8 +44,29 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const SPEC: ToolSpec;
     /// Reads, validates everything, and asks the server to try it (dry run). Writes nothing.
     fn plan(&self, cx: &Cx) -> impl Future<Output = Result<Self::Plan, ToolError>> + Send;
+    /// What the plan would take. Changes that start pods say it; what a policy does not allow is never shown as a plan.
+    fn cost(plan: &Self::Plan) -> Cost {
+        let _ = plan;
+        Cost::default()
+    }
     /// Does exactly the plan.
     fn apply(plan: Self::Plan, cx: &Cx) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+}
+
+/// What a plan would take of the cluster at once. A policy bounds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Nodes of the job.
+    pub nodes: u64,
+    /// Accelerators over all nodes, by their resource name: `nvidia.com/gpu`.
+    pub accelerators: BTreeMap<String, u64>,
+}
+
+impl Cost {
+    /// Accelerators of all kinds.
+    pub fn devices(&self) -> u64 {
+        self.accelerators.values().sum()
+    }
 }
 
 /// Where in the life of a training a tool belongs. The order is the order of the catalogue.
@@ -72,6 +94,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::Planning,
+        Self::Discovery,
+        Self::Training,
+        Self::Optimization,
+        Self::Registration,
+        Self::Monitoring,
+        Self::Lifecycle,
+        Self::Platform,
+        Self::Health,
+    ];
+
     /// The phase as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,6 +136,9 @@ pub enum Risk {
 }
 
 impl Risk {
+    /// All risks, from the least.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Destructive];
+
     /// The risk as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -325,6 +363,8 @@ pub struct Confirmation {
     pub confirmed: bool,
     /// The plan that is confirmed, if the caller names it.
     pub plan_id: Option<String>,
+    /// The person behind the caller.
+    pub person: Person,
 }
 
 async fn run_tool<T: Tool>(arguments: Map<String, Value>, cx: Cx) -> Result<Answer, ToolError> {

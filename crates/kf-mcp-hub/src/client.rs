@@ -152,9 +152,9 @@ impl<'a> Registry<'a> {
     }
 
     /// What a dialect is remembered by. Two engines of one process may mean different clusters by one Service, so the
-    /// engine's own catalogue is part of it.
+    /// engine is part of it.
     fn key(&self) -> String {
-        format!("{:p} {:?}", self.cx.catalogue(), self.address)
+        format!("{} {:?}", self.cx.server_key(), self.address)
     }
 }
 

@@ -80,7 +80,7 @@ impl World {
             ..Selection::default()
         };
         let engine = Engine::new(EngineOptions {
-            catalogue: Catalogue::new(&[&crate::MODULE], &selection).unwrap(),
+            catalogues: Catalogue::new(&[&crate::MODULE], &selection).unwrap().into(),
             cluster: Arc::new(Cluster::lazy(ClusterOptions::default())),
             clock: Clock::system(),
             settings: [("hub".to_owned(), hub)].into_iter().collect(),

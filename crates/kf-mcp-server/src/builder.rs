@@ -1,17 +1,19 @@
 //! Putting a server together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
 use kf_mcp_core::telemetry::ServerLog;
 use kf_mcp_core::{
-    Catalogue, CatalogueError, Change, ClientModule, Clock, Engine, EngineOptions, Entry, Persona, Selection, Tier,
-    Tool,
+    Catalogue, CatalogueError, Catalogues, Change, ClientModule, Clock, Engine, EngineOptions, Entry, Persona,
+    Selection, Tier, Tool,
 };
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::Server;
+use crate::confirm::{Confirmations, MIN_KEY, PATIENCE};
 use crate::handler::Handler;
 
 /// Why a server cannot be built.
@@ -21,6 +23,9 @@ pub enum BuildError {
     /// The tools do not make a catalogue.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The key that seals questions to people cannot be used, or none could be made.
+    #[error("{0}")]
+    StateKey(String),
 }
 
 /// A server in the making. Without a cluster it uses the kubeconfig, without a persona `readonly`.
@@ -29,12 +34,15 @@ pub struct Builder {
     modules: Vec<&'static dyn ClientModule>,
     tools: Vec<&'static Entry>,
     catalogue: Option<Catalogue>,
+    catalogues: Option<Catalogues>,
     persona: Persona,
     instructions: Tier,
     cluster: Option<Arc<Cluster>>,
     clock: Option<Clock>,
     settings: Map<String, Value>,
     log: ServerLog,
+    state_key: Option<Vec<u8>>,
+    confirm_within: Option<Duration>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -67,6 +75,12 @@ impl Builder {
     /// Offers a catalogue that was made before (instead of modules and tools).
     pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
         self.catalogue = Some(catalogue);
+        self
+    }
+
+    /// Offers catalogues that were made before, whose policy can be replaced (instead of modules and tools).
+    pub fn catalogues(mut self, catalogues: Catalogues) -> Self {
+        self.catalogues = Some(catalogues);
         self
     }
 
@@ -106,11 +120,25 @@ impl Builder {
         self
     }
 
+    /// What seals questions to people: at least 32 bytes, the same in all replicas. Without it each process makes its own, and
+    /// a question is good only for the process that asked.
+    pub fn state_key(mut self, key: Vec<u8>) -> Self {
+        self.state_key = Some(key);
+        self
+    }
+
+    /// How long a person has to answer a question about a change: five minutes where nothing is said.
+    pub fn confirm_within(mut self, patience: Duration) -> Self {
+        self.confirm_within = Some(patience);
+        self
+    }
+
     /// The server.
     pub fn build(self) -> Result<Server, BuildError> {
-        let catalogue = match self.catalogue {
-            Some(catalogue) => catalogue,
-            None if self.tools.is_empty() => {
+        let catalogues = match (self.catalogues, self.catalogue) {
+            (Some(catalogues), _) => catalogues,
+            (None, Some(catalogue)) => catalogue.into(),
+            (None, None) if self.tools.is_empty() => {
                 let clients = self.modules.iter().map(|module| module.name().to_owned()).collect();
                 Catalogue::new(
                     &self.modules,
@@ -119,15 +147,27 @@ impl Builder {
                         persona: self.persona,
                     },
                 )?
+                .into()
             }
-            None => {
+            (None, None) => {
                 let mut entries = self.tools;
                 entries.extend(self.modules.iter().flat_map(|module| module.tools()));
-                Catalogue::of_tools(entries, self.persona)?
+                Catalogue::of_tools(entries, self.persona)?.into()
             }
         };
+        let key = match self.state_key {
+            Some(key) => key,
+            None => {
+                let mut key = vec![0; MIN_KEY];
+                let made = getrandom::fill(&mut key);
+                made.map_err(|error| BuildError::StateKey(format!("no random numbers for a state key: {error}")))?;
+                key
+            }
+        };
+        let confirmations =
+            Confirmations::new(key, self.confirm_within.unwrap_or(PATIENCE)).map_err(BuildError::StateKey)?;
         let engine = Engine::new(EngineOptions {
-            catalogue,
+            catalogues,
             cluster: self
                 .cluster
                 .unwrap_or_else(|| Arc::new(Cluster::lazy(ClusterOptions::default()))),
@@ -136,7 +176,7 @@ impl Builder {
             log: self.log,
         });
         Ok(Server {
-            handler: Arc::new(Handler::new(engine, self.instructions)),
+            handler: Arc::new(Handler::new(engine, self.instructions, confirmations)),
         })
     }
 }

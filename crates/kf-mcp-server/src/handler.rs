@@ -1,24 +1,27 @@
 //! The MCP handler: protocol messages to calls of the engine, and answers back.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kf_mcp_core::{Answer, CallMeta, Called, Caller, Engine, Listed, Progress, Tier};
+use kf_mcp_core::{Answer, CallMeta, Called, Caller, Catalogue, Engine, Person, Progress, Tier};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorData,
     Implementation, ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
     ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
     ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, Tool, ToolAnnotations,
+    ServerConfig, SubscriptionFilter, Tool,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use crate::confirm::{self, Confirmations, Way};
+use crate::listings::Listings;
 use crate::resources;
+use crate::subscriptions::{self, Peers};
 
 /// How long clients may keep the catalogue: it changes only with the process.
 pub(crate) const LIST_TTL: u64 = 300_000;
@@ -31,21 +34,18 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Handler {
     engine: Engine,
-    tools: Vec<Tool>,
-    by_name: HashMap<&'static str, usize>,
+    listings: Listings,
+    tier: Tier,
     info: ServerConfig,
     stamp: MetaObject,
+    confirmations: Confirmations,
+    peers: Arc<Peers>,
+    ending: CancellationToken,
 }
 
 impl Handler {
-    pub(crate) fn new(engine: Engine, instructions: Tier) -> Self {
-        let listed = engine.catalogue().tools();
-        let tools: Vec<Tool> = listed.iter().map(|listed| tool(listed, &engine)).collect();
-        let by_name = listed
-            .iter()
-            .enumerate()
-            .map(|(at, tool)| (tool.spec.name, at))
-            .collect();
+    pub(crate) fn new(engine: Engine, tier: Tier, confirmations: Confirmations) -> Self {
+        let catalogue = engine.catalogue();
         let implementation = Implementation::new("kubeflow-mcp", env!("CARGO_PKG_VERSION"))
             .with_title("Kubeflow")
             .with_description("Plan, submit, watch and register machine-learning training on Kubernetes");
@@ -57,19 +57,41 @@ impl Handler {
             .enable_resources()
             .enable_prompts()
             .build();
-        if engine.catalogue().guides().is_empty() {
+        if catalogue.guides().is_empty() {
             capabilities.resources = None;
         }
-        let info = ServerConfig::new(capabilities)
-            .with_server_info(implementation)
-            .with_instructions(engine.catalogue().instructions(instructions).to_owned());
+        // Without a policy file the tools change only with the process.
+        if catalogue.allowance().policy().origin().is_some() {
+            capabilities.tools.get_or_insert_default().list_changed = Some(true);
+        }
+        let info = ServerConfig::new(capabilities).with_server_info(implementation);
         Self {
             engine,
-            tools,
-            by_name,
+            listings: Listings::default(),
+            tier,
             info,
             stamp,
+            confirmations,
+            peers: Arc::default(),
+            ending: CancellationToken::new(),
         }
+    }
+
+    /// Whether the tools may change while the process lives.
+    fn changes(&self) -> bool {
+        let tools = self.info.capabilities.tools.as_ref();
+        tools.is_some_and(|tools| tools.list_changed == Some(true))
+    }
+
+    /// Cancelled when the server ends: streams that nothing else would end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.ending
+    }
+
+    /// What a client is told of this server.
+    fn info_for(&self, catalogue: &Catalogue) -> ServerConfig {
+        let instructions = catalogue.instructions(self.tier).to_owned();
+        self.info.clone().with_instructions(instructions)
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -81,13 +103,15 @@ impl Handler {
     async fn run(
         &self,
         name: &str,
-        arguments: serde_json::Map<String, serde_json::Value>,
+        arguments: Map<String, Value>,
+        person: Person,
         cx: &RequestContext<RoleServer>,
     ) -> Option<Called> {
         let mut meta = CallMeta {
             caller: Caller::Local,
             cancelled: cx.ct.clone(),
             progress: None,
+            person,
         };
         let Some(token) = cx.meta.get_progress_token() else {
             return self.engine.call(name, arguments, meta).await;
@@ -121,23 +145,6 @@ impl Handler {
     }
 }
 
-fn tool(listed: &Listed, engine: &Engine) -> Tool {
-    let annotations = ToolAnnotations::new()
-        .read_only(listed.read_only())
-        .destructive(listed.destructive())
-        .idempotent(listed.spec.idempotent)
-        // What most tools touch is one cluster, not the open world.
-        .open_world(engine.opens(&listed.spec));
-    Tool::new(
-        listed.spec.name,
-        listed.description.clone(),
-        Arc::clone(&listed.input_schema),
-    )
-    .with_title(listed.title.clone())
-    .with_raw_output_schema(Arc::clone(&listed.output_schema))
-    .with_annotations(annotations)
-}
-
 fn result(answer: Answer) -> CallToolResult {
     let mut content = vec![ContentBlock::text(answer.text)];
     content.extend(
@@ -155,14 +162,41 @@ fn result(answer: Answer) -> CallToolResult {
     result
 }
 
-fn is_modern(cx: &RequestContext<RoleServer>) -> bool {
+pub(crate) fn is_modern(cx: &RequestContext<RoleServer>) -> bool {
     cx.protocol_version()
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        self.info.clone()
+        self.info_for(&self.engine.catalogue())
+    }
+
+    async fn on_initialized(&self, cx: NotificationContext<RoleServer>) {
+        if !self.changes() || !self.peers.add(cx.peer) {
+            return;
+        }
+        let (peers, ending) = (Arc::clone(&self.peers), self.ending.clone());
+        let mut changes = self.engine.catalogues().changes();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = ending.cancelled() => return,
+                    changed = changes.changed() => match changed {
+                        Ok(()) => peers.tell().await,
+                        Err(_) => return,
+                    },
+                }
+            }
+        });
+    }
+
+    fn accepted_subscription_filter(&self, asked: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.changes().then(|| subscriptions::accepted(asked))
+    }
+
+    async fn listen(&self, cx: SubscriptionContext) -> Result<(), ErrorData> {
+        subscriptions::listen(self.engine.catalogues().changes(), &self.ending, cx).await
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -178,13 +212,15 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         // One page: many clients read only the first.
-        Ok(ListToolsResult::with_all_items(self.tools.clone())
+        let tools = self.listings.of(&self.engine.catalogue(), &self.engine);
+        Ok(ListToolsResult::with_all_items(tools.to_vec())
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.by_name.get(name).map(|at| self.tools[*at].clone())
+        let tools = self.listings.of(&self.engine.catalogue(), &self.engine);
+        tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -193,7 +229,26 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = params.arguments.unwrap_or_default();
-        let Some(called) = self.run(&params.name, arguments, &cx).await else {
+        let way = Way::of(&cx);
+        let bound = || confirm::bound(Caller::Local.as_str(), &params.name, &arguments);
+        let person = match &params.request_state {
+            Some(state) if way == Way::Again => {
+                self.confirmations
+                    .person(state, params.input_responses.as_ref(), &bound())?
+            }
+            _ => way.person(),
+        };
+        let mut called = self.run(&params.name, arguments.clone(), person, &cx).await;
+        if let Some(question) = called.as_ref().and_then(|called| called.answer.question.clone()) {
+            if way == Way::Again {
+                return Ok(self.confirmations.required(&question, &bound())?.into());
+            }
+            let reply = self.confirmations.ask(&question, &cx).await?;
+            let plan_id = question.plan_id;
+            let person = Person::Said { plan_id, reply };
+            called = self.run(&params.name, arguments, person, &cx).await;
+        }
+        let Some(called) = called else {
             let near = self
                 .engine
                 .nearest(&params.name)
@@ -224,7 +279,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(self.engine.catalogue()).ok_or_else(ErrorData::method_not_found::<ListResourcesRequestMethod>)
+        resources::list(&self.engine.catalogue()).ok_or_else(ErrorData::method_not_found::<ListResourcesRequestMethod>)
     }
 
     async fn list_resource_templates(
@@ -232,7 +287,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        resources::templates(self.engine.catalogue())
+        resources::templates(&self.engine.catalogue())
             .ok_or_else(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>)
     }
 
@@ -241,6 +296,6 @@ impl ServerHandler for Handler {
         params: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(self.engine.catalogue(), &params.uri).map(Into::into)
+        resources::read(&self.engine.catalogue(), &params.uri).map(Into::into)
     }
 }

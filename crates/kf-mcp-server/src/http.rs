@@ -91,6 +91,7 @@ impl Server {
         let ended = async move {
             shutdown.await;
             keeper.ending.store(true, Ordering::SeqCst);
+            keeper.server.handler().ending().cancel();
             tracing::info!(running = keeper.running.load(Ordering::SeqCst), "ending");
             // First the calls that run, then the streams: the other way round calls would end as errors.
             if tokio::time::timeout(drain, keeper.until_idle()).await.is_err() {

@@ -4,10 +4,13 @@
 //! endpoint: clients that send metadata with each request, and clients that begin with `initialize`.
 
 mod builder;
+pub mod confirm;
 mod handler;
 pub mod http;
+mod listings;
 mod resources;
 pub mod stdio;
+mod subscriptions;
 
 pub use builder::{BuildError, Builder};
 pub use handler::Handler;

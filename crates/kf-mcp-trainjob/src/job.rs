@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::lenient;
 use crate::progress::Progress;
-use crate::resources::{Devices, devices};
+use crate::resources::{Devices, accelerators, devices};
 
 /// A training job.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -139,6 +139,13 @@ impl Resources {
     /// The accelerators, which Kubernetes wants in the limits.
     pub fn devices(&self) -> Option<Devices> {
         devices(&self.limits).or_else(|| devices(&self.requests))
+    }
+
+    /// All accelerators of a node.
+    pub fn accelerators(&self) -> BTreeMap<String, u64> {
+        let mut all = accelerators(&self.requests);
+        all.extend(accelerators(&self.limits));
+        all
     }
 }
 

@@ -108,18 +108,6 @@ pub struct Devices {
 /// The accelerators among the resources of a node, none when it has only CPU and memory. When several are asked for, the
 /// best known kind is told.
 pub fn devices(resources: &BTreeMap<String, String>) -> Option<Devices> {
-    let rank = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        match name {
-            NVIDIA_GPU => Some(0),
-            "google.com/tpu" => Some(1),
-            _ if name.starts_with(MIG) => Some(2),
-            _ if lower.contains("gpu") => Some(3),
-            _ if lower.contains("ascend") || lower.contains("tpu") || lower.contains("npu") => Some(4),
-            _ if lower.contains("neuron") || lower.contains("gaudi") || lower.contains("xpu") => Some(5),
-            _ => None,
-        }
-    };
     let best = resources
         .iter()
         .filter_map(|(name, amount)| Some((rank(name)?, name, count(amount)?)))
@@ -129,6 +117,27 @@ pub fn devices(resources: &BTreeMap<String, String>) -> Option<Devices> {
         resource: best.1.clone(),
         per_node: best.2,
     })
+}
+
+/// All accelerators among the resources of a node.
+pub fn accelerators(resources: &BTreeMap<String, String>) -> BTreeMap<String, u64> {
+    let all = resources.iter().filter(|(name, _)| rank(name).is_some());
+    all.filter_map(|(name, amount)| Some((name.clone(), count(amount)?)))
+        .collect()
+}
+
+/// How well known a kind of accelerator is; none for other resources.
+fn rank(name: &str) -> Option<u8> {
+    let lower = name.to_ascii_lowercase();
+    match name {
+        NVIDIA_GPU => Some(0),
+        "google.com/tpu" => Some(1),
+        _ if name.starts_with(MIG) => Some(2),
+        _ if lower.contains("gpu") => Some(3),
+        _ if lower.contains("ascend") || lower.contains("tpu") || lower.contains("npu") => Some(4),
+        _ if lower.contains("neuron") || lower.contains("gaudi") || lower.contains("xpu") => Some(5),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::FRAMEWORK_LABEL;
 use crate::lenient::{items, quantity, text, texts};
-use crate::resources::{Devices, devices};
+use crate::resources::{Devices, accelerators, devices};
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
 
@@ -221,6 +221,13 @@ impl Runtime {
     /// The accelerators that each node gets when the job does not say.
     pub fn devices(&self) -> Option<Devices> {
         devices(&self.node()?.resources)
+    }
+
+    /// All accelerators that each node gets when the job does not say.
+    pub fn accelerators(&self) -> BTreeMap<String, u64> {
+        self.node()
+            .map(|node| accelerators(&node.resources))
+            .unwrap_or_default()
     }
 
     /// The parts that fetch a dataset or model before the training.

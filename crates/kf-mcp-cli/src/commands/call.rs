@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kf_mcp_core::{CallMeta, Caller, Progress};
+use kf_mcp_core::{CallMeta, Caller, Person, Progress};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
         caller: Caller::Local,
         cancelled: cancelled.clone(),
         progress: live.then_some(sink),
+        // who typed confirmed=true is the person
+        person: Person::Unreachable,
     };
     let call = engine.call(&options.tool, arguments, meta);
     let mut call = std::pin::pin!(call);
@@ -49,7 +51,8 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
             .nearest(&options.tool)
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
-        let have: Vec<&str> = engine.catalogue().tools().iter().map(|tool| tool.spec.name).collect();
+        let catalogue = engine.catalogue();
+        let have: Vec<&str> = catalogue.tools().iter().map(|tool| tool.spec.name).collect();
         return Err(Unusable(format!(
             "unknown tool `{}`{near} (tools: {})",
             options.tool,

@@ -3,6 +3,7 @@
 mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod policy;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -12,13 +13,16 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::options::{Cli, Command};
+use crate::options::{Cli, Command, PolicyCommand};
 
 /// Runs what the command line asks for.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Tools(options) => tools::run(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Policy {
+            command: PolicyCommand::Check(options),
+        } => policy::check(&options),
         Command::Call(options) => run_on(1, call::run(options)),
         #[cfg(feature = "sandbox")]
         Command::Demo(_) => run_on(2, demo::run()),

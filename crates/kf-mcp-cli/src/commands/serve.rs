@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::options::ServeOptions;
 use crate::settings::{Settings, TransportKind};
-use crate::{open, shutdown};
+use crate::{open, policy_file, shutdown};
 
 /// How many threads serve HTTP when the machine has many cores.
 const MOST_THREADS: usize = 8;
@@ -29,6 +29,9 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let server = open::server(settings)?;
+    if let Some(file) = &settings.policy {
+        policy_file::follow(server.engine().clone(), file.clone());
+    }
     match settings.transport {
         TransportKind::Stdio => {
             banner(settings, &server, "stdio");

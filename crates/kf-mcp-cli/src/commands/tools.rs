@@ -8,7 +8,7 @@ use crate::settings::Settings;
 
 pub(crate) fn run(options: &ToolsOptions) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&options.common, options.common.flags(), true)?;
-    let catalogue = open::catalogue(&settings)?;
+    let catalogue = open::catalogues(&settings)?.default();
     if options.format == Format::Json {
         super::print(&serde_json::to_string_pretty(catalogue.tools())?)?;
         return Ok(ExitCode::SUCCESS);

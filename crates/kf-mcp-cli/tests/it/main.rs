@@ -7,9 +7,11 @@
 )]
 
 mod command_line;
+mod confirm;
 mod guides;
 mod http;
 mod no_cluster;
+mod policy;
 mod process;
 mod stdio;
 mod stories;

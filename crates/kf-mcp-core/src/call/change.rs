@@ -4,23 +4,32 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{Answer, Render};
+use super::person::Person;
+use crate::answer::{Answer, Question, Render};
 use crate::cx::Cx;
 use crate::error::{ErrorCode, ToolError};
-use crate::text::Text;
+use crate::policy::Before;
+use crate::text::{self, Text};
 use crate::tool::{Change, Confirmation};
 
+/// How many characters of a plan a person is shown. Clients show questions in small windows.
+const QUESTION: usize = 1500;
 /// How many characters of a plan id are the seed; the others are the digest.
 const SEED: usize = 5;
 
-/// Plans, and applies when that was confirmed. A `plan_id` must be the id of the plan as it is now: plans do not travel,
+/// Plans, and applies when that was confirmed: by the caller, and by the person where the policy wants that. A `plan_id` must be the id of the plan as it is now: plans do not travel,
 /// so what is applied is always what the server has just validated.
 pub(crate) async fn run<C: Change>(
     arguments: Map<String, Value>,
     confirmation: Confirmation,
     mut cx: Cx,
 ) -> Result<Answer, ToolError> {
-    if let Some(id) = &confirmation.plan_id {
+    // What the person was asked about is what is applied, whatever the caller says besides.
+    let named = match &confirmation.person {
+        Person::Said { plan_id, .. } => Some(plan_id.clone()),
+        _ => confirmation.plan_id.clone(),
+    };
+    if let Some(id) = &named {
         let seed = id.split_once('-').map(|(seed, _)| seed).filter(|seed| is_seed(seed));
         let Some(seed) = seed else {
             return Err(ToolError::argument("plan_id", "is not a plan id of this server")
@@ -28,11 +37,17 @@ pub(crate) async fn run<C: Change>(
         };
         cx.set_plan(seed.to_owned(), Some(id.clone()));
     }
+    let name = C::SPEC.name;
+    if let Person::Said { reply, .. } = &confirmation.person {
+        reply.check(name)?;
+    }
     let change: C = crate::parse::of(arguments)?;
     let plan = change.plan(&cx).await?;
-    let id = plan_id(C::SPEC.name, cx.seed(), &plan)?;
+    let costs = cx.allowance().cost(&C::cost(&plan));
+    costs.map_err(|refusal| refusal.error(format!("call {name}")))?;
+    let id = plan_id(name, cx.seed(), &plan)?;
     if confirmation.confirmed
-        && let Some(asked) = confirmation.plan_id.filter(|asked| *asked != id)
+        && let Some(asked) = named.filter(|asked| *asked != id)
     {
         return Err(ToolError::new(
             ErrorCode::StalePlan,
@@ -40,14 +55,41 @@ pub(crate) async fn run<C: Change>(
             "the arguments or the cluster changed since that preview, so it is no longer what would happen",
         )
         .fix("call again without confirmed and plan_id to see the plan as it is now")
-        .tool(C::SPEC.name));
+        .tool(name));
     }
     if !confirmation.confirmed {
         return preview(&plan, &id, &cx);
     }
+    match confirmation.person {
+        Person::Said { .. } => {}
+        person => match cx
+            .allowance()
+            .policy()
+            .before(C::SPEC.risk, person == Person::Reachable)
+        {
+            Before::Nothing => {}
+            Before::Ask => return question(&plan, id, &cx),
+            Before::Refuse => {
+                let why = "the policy wants a person to confirm every change, and this client cannot ask one (it declares no elicitation)";
+                return Err(ToolError::new(ErrorCode::DeniedByPolicy, format!("call {name}"), why).fix(
+                    "use a client that can ask the person; the operator can allow `confirmed` alone with `unasked: preview` in the policy",
+                ));
+            }
+        },
+    }
     cx.set_plan(cx.seed().to_owned(), Some(id));
     let output = C::apply(plan, &cx).await?;
     Answer::of(&output, cx.now())
+}
+
+/// The plan as the person is asked about it.
+fn question<P: Serialize + Render>(plan: &P, id: String, cx: &Cx) -> Result<Answer, ToolError> {
+    let mut answer = Answer::of(plan, cx.now())?;
+    let message = format!("Shall this be done?\n{}", text::bounded(&answer.text, QUESTION));
+    answer.structured = json!({"preview": answer.structured, "plan_id": id});
+    answer.text = format!("Waiting for the person's yes, nothing has changed:\n{}", answer.text);
+    answer.question = Some(Question { message, plan_id: id });
+    Ok(answer)
 }
 
 fn preview<P: Serialize + Render>(plan: &P, id: &str, cx: &Cx) -> Result<Answer, ToolError> {

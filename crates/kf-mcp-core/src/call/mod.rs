@@ -1,6 +1,9 @@
 //! What surrounds every call, from its name and arguments to its answer.
 
 pub(crate) mod change;
+mod person;
+
+pub use self::person::{Person, Reply};
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,20 +15,20 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::Answer;
 use crate::arguments;
 use crate::caller::Caller;
-use crate::catalogue::{Catalogue, Listed};
+use crate::catalogue::{Catalogue, Catalogues, Listed};
 use crate::cx::{Clock, Cx, ProgressSink};
 use crate::error::{ErrorCode, ToolError};
 use crate::kube::Cluster;
 use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
-use crate::policy::persona::Persona;
+use crate::policy::Refusal;
 use crate::telemetry::ServerLog;
 use crate::tool::{Confirmation, ToolSpec};
 
 /// What all calls of a process share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogues: Catalogues,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) clock: Clock,
     pub(crate) settings: Map<String, Value>,
@@ -36,8 +39,8 @@ pub(crate) struct Shared {
 /// What an engine is made of.
 #[derive(Debug)]
 pub struct EngineOptions {
-    /// The tools.
-    pub catalogue: Catalogue,
+    /// The tools, for each kind of caller.
+    pub catalogues: Catalogues,
     /// The cluster.
     pub cluster: Arc<Cluster>,
     /// Where time comes from.
@@ -63,6 +66,8 @@ pub struct CallMeta {
     pub cancelled: CancellationToken,
     /// Where progress goes, if the client wants it.
     pub progress: Option<ProgressSink>,
+    /// The person behind the client.
+    pub person: Person,
 }
 
 impl CallMeta {
@@ -72,6 +77,7 @@ impl CallMeta {
             caller: Caller::Local,
             cancelled: CancellationToken::new(),
             progress: None,
+            person: Person::Unreachable,
         }
     }
 }
@@ -91,7 +97,7 @@ impl Engine {
     /// An engine.
     pub fn new(options: EngineOptions) -> Self {
         let EngineOptions {
-            catalogue,
+            catalogues,
             cluster,
             clock,
             settings,
@@ -99,7 +105,7 @@ impl Engine {
         } = options;
         Self {
             shared: Arc::new(Shared {
-                catalogue,
+                catalogues,
                 cluster,
                 clock,
                 settings,
@@ -109,9 +115,21 @@ impl Engine {
         }
     }
 
-    /// The tools.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.shared.catalogue
+    /// The tools of callers that come without a persona of their own, as the policy is now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.shared.catalogues.default()
+    }
+
+    /// The tools for each kind of caller.
+    pub fn catalogues(&self) -> &Catalogues {
+        &self.shared.catalogues
+    }
+
+    /// The tools of a caller.
+    pub fn catalogue_of(&self, caller: &Caller) -> Arc<Catalogue> {
+        match caller {
+            Caller::Local => self.catalogue(),
+        }
     }
 
     /// The cluster.
@@ -134,23 +152,15 @@ impl Engine {
     /// The order: may this caller see the tool; are the arguments right (all of them told at once); then the tool, within
     /// its deadline and until the client gives up. The deadline of a tool starts after its arguments are known to be good.
     pub async fn call(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
-        let Some(tool) = self.shared.catalogue.get(name) else {
-            return self.shared.catalogue.hidden(name).map(|spec| {
-                let least = Persona::least(spec);
-                let asked = format!("call {name}");
-                let persona = self.shared.catalogue.persona();
-                let error = ToolError::new(
-                    ErrorCode::DeniedByPolicy,
-                    asked,
-                    format!(
-                        "the persona `{persona}` may not use it: it belongs to {} and its risk is {}",
-                        spec.phase.as_str(),
-                        spec.risk.as_str()
-                    ),
-                )
-                .fix(format!("the operator can start the server with --persona {least}"));
+        let catalogue = self.catalogue_of(&meta.caller);
+        let Some(tool) = catalogue.get(name) else {
+            return catalogue.hidden(name).map(|decision| {
+                let refusal = Refusal {
+                    why: decision.by.clone(),
+                    fix: decision.fix.clone(),
+                };
                 Called {
-                    answer: Answer::error(&error),
+                    answer: Answer::error(&refusal.error(format!("call {name}"))),
                     requests: 0,
                     asked: Vec::new(),
                 }
@@ -158,12 +168,14 @@ impl Engine {
         };
         let gate = Arc::new(Gate::new(
             Arc::clone(&self.shared.cluster),
+            Arc::clone(&catalogue),
             &tool.spec,
             meta.caller,
             meta.cancelled,
         ));
         let result = match prepare(tool, given) {
-            Ok((arguments, confirmation)) => {
+            Ok((arguments, mut confirmation)) => {
+                confirmation.person = meta.person;
                 let cx = Cx::new(Arc::clone(&self.shared), Arc::clone(&gate), meta.progress);
                 run(tool, arguments, confirmation, cx, &gate).await
             }
@@ -176,7 +188,7 @@ impl Engine {
                 answer
             }
             Err(error) => {
-                let error = self.visible(error);
+                let error = visible(&catalogue, error);
                 tracing::info!(tool = name, requests, code = error.code.as_str(), answered = %error.answered, "failed");
                 Answer::error(&error)
             }
@@ -190,14 +202,14 @@ impl Engine {
 
     /// The nearest name to one that does not exist, for the protocol's error.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        nearest(name, self.shared.catalogue.tools().iter().map(|tool| tool.spec.name))
+        nearest(name, self.catalogue().tools().iter().map(|tool| tool.spec.name))
     }
+}
 
-    /// An error does not send a caller to a tool that it cannot see.
-    fn visible(&self, mut error: ToolError) -> ToolError {
-        error.tool = error.tool.filter(|tool| self.shared.catalogue.get(tool).is_some());
-        error
-    }
+/// An error does not send a caller to a tool that it cannot see.
+fn visible(catalogue: &Catalogue, mut error: ToolError) -> ToolError {
+    error.tool = error.tool.filter(|tool| catalogue.get(tool).is_some());
+    error
 }
 
 fn prepare(tool: &Listed, given: Map<String, Value>) -> Result<(Map<String, Value>, Confirmation), ToolError> {

@@ -16,6 +16,7 @@ use super::gate::{Asked, Gate};
 use super::groups::Groups;
 use super::page::{List, ListQuery, Page};
 use super::resource::Resource;
+use super::resources::NAMESPACES;
 use crate::caller::Identity;
 
 /// The largest answer that is held: a page of 500 big objects fits.
@@ -91,7 +92,9 @@ impl Kube {
             &asked,
             kube::core::Request::new(of.url(namespace)).get(name, &Default::default()),
         )?;
-        self.json(&asked, request).await
+        let answer = self.send(&asked, request).await?;
+        self.gate.saw(&asked, &answer.body);
+        self.decode(&asked, &answer.body)
     }
 
     /// Lists one page.
@@ -105,6 +108,22 @@ impl Kube {
         Ok(list.into())
     }
 
+    /// The namespaces of the cluster, for callers that a policy binds to some of them. Every tool may need them for that, so
+    /// none declares it: `list_namespaces` does for all.
+    pub(crate) async fn namespaces(&self) -> Result<Page, KubeError> {
+        let query = ListQuery {
+            limit: Some(1000),
+            ..ListQuery::default()
+        };
+        let asked = NAMESPACES.asked("list", None, None);
+        let request = kube::core::Request::new(NAMESPACES.url(None)).list(&query.params());
+        let request = self.build(&asked, request)?;
+        self.gate.counted(&asked);
+        let answer = self.succeed(&asked, request).await?;
+        let list: List = self.decode(&asked, &answer.body)?;
+        Ok(list.into())
+    }
+
     /// Creates an object with strict field validation, or only tries to.
     pub async fn create<T: DeserializeOwned>(
         &self,
@@ -114,6 +133,7 @@ impl Kube {
         dry_run: bool,
     ) -> Result<Created<T>, KubeError> {
         let asked = of.asked("create", namespace, None);
+        self.gate.admit_images(&asked, object)?;
         let body =
             serde_json::to_vec(object).map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
         let params = PostParams {
@@ -142,6 +162,7 @@ impl Kube {
         dry_run: bool,
     ) -> Result<T, KubeError> {
         let asked = of.asked("patch", namespace, Some(name));
+        self.gate.admit_images(&asked, patch)?;
         let params = PatchParams {
             dry_run,
             field_manager: Some("kubeflow-mcp".into()),

@@ -106,6 +106,11 @@ impl Cluster {
         }
     }
 
+    /// As whom the process acts, once it has connected.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.connected.get().map(|connected| connected.identity.clone())
+    }
+
     /// What `--namespace` said: the default that needs no kubeconfig.
     pub fn configured_namespace(&self) -> Option<&str> {
         self.options.namespace.as_deref()

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::{ErrorCode, ToolError};
+use crate::policy::Refusal;
 
 /// `metav1.Status` as far as we read it.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Cause {
     TooMany(Option<u64>),
     /// The answer was not what the API promises.
     Malformed(String),
+    /// The operator's policy does not allow it; nothing was sent.
+    Denied(Refusal),
     /// The tool asked for something that its declared access does not cover: a defect of the tool.
     Undeclared,
 }
@@ -64,6 +67,7 @@ impl KubeError {
     pub fn message(&self) -> &str {
         match &self.cause {
             Cause::Status(status) => &status.message,
+            Cause::Denied(refusal) => &refusal.why,
             _ => "",
         }
     }
@@ -78,9 +82,13 @@ impl KubeError {
         matches!(&self.cause, Cause::Status(s) if s.code == 404 && s.reason != "NotFound")
     }
 
-    /// Kubernetes does not allow it (RBAC; an admission webhook also answers 403, but says so).
+    /// Kubernetes does not allow it (RBAC; an admission webhook also answers 403, but says so), or the policy does not.
     pub fn is_forbidden(&self) -> bool {
-        matches!(&self.cause, Cause::Status(s) if s.code == 403 && !is_admission(&s.message))
+        match &self.cause {
+            Cause::Status(status) => status.code == 403 && !is_admission(&status.message),
+            Cause::Denied(_) => true,
+            _ => false,
+        }
     }
 
     /// An object of that name exists.
@@ -138,6 +146,7 @@ impl From<KubeError> for ToolError {
                 wait.map_or_else(|| "try again in a moment".to_owned(), |s| format!("try again in {s} s")),
             ),
             Cause::Malformed(why) => ToolError::new(ErrorCode::Internal, asked, format!("{server} sent an answer that makes no sense: {why}")),
+            Cause::Denied(refusal) => refusal.error(asked),
             Cause::Undeclared => ToolError::new(ErrorCode::Internal, asked, "the tool does not declare this access")
                 .fix("report this as a defect of kubeflow-mcp"),
             Cause::Status(status) => from_status(status, asked, &server, &binding),

@@ -1,20 +1,25 @@
 //! The gate: the one place that every request of a call passes.
 //!
-//! It refuses what the tool's `SPEC.access` does not declare, counts, and holds the deadline and the cancellation. What is
-//! not allowed does not leave the process, whatever a tool's code says. It is a value that [`super::Kube`] cannot be made
+//! It refuses what the tool's `SPEC.access` does not declare and what the policy does not allow, counts, and holds the deadline
+//! and the cancellation. What is not allowed does not leave the process, whatever a tool's code says. It is a value that [`super::Kube`] cannot be made
 //! without, rather than a tower layer: the connection pool behind it is shared by all calls, and a layer per call would
 //! cost a buffer task each.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Cluster, Connected};
 use super::error::{Cause, KubeError};
-use crate::caller::Caller;
+use crate::caller::{CALLER_LABEL, Caller};
+use crate::catalogue::Catalogue;
+use crate::policy::Refusal;
 use crate::tool::{Access, ToolSpec};
 
 /// What one request asks for, in Kubernetes' words.
@@ -68,6 +73,9 @@ pub struct Gate {
     pub(super) cluster: Arc<Cluster>,
     tool: &'static str,
     access: &'static [Access],
+    catalogue: Arc<Catalogue>,
+    /// Set when the call may change only what its caller made: whose the objects are that it has read.
+    makers: Option<Mutex<HashMap<Object, Option<String>>>>,
     /// Who the call acts for. Requests carry the identity of the process until identities are forwarded.
     pub caller: Caller,
     deadline: Instant,
@@ -80,12 +88,53 @@ pub struct Gate {
 /// How many requests of a call are remembered by their kind, for tests and the audit line.
 const TRACE: usize = 64;
 
+/// An object that a request is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Object {
+    group: String,
+    resource: String,
+    namespace: String,
+    name: String,
+}
+
+impl Object {
+    fn of(asked: &Asked) -> Option<Self> {
+        Some(Self {
+            group: asked.group.clone(),
+            // a subresource is a part of its object
+            resource: asked.resource.split('/').next().unwrap_or_default().to_owned(),
+            namespace: asked.namespace.clone()?,
+            name: asked.name.clone()?,
+        })
+    }
+}
+
+/// Hands over every image that a body names, wherever it does.
+fn images(body: &Value, look: &mut impl FnMut(&str) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    match body {
+        Value::Object(map) => map.iter().try_for_each(|(key, value)| match value {
+            Value::String(image) if key == "image" => look(image),
+            value => images(value, look),
+        }),
+        Value::Array(items) => items.iter().try_for_each(|item| images(item, look)),
+        _ => Ok(()),
+    }
+}
+
 impl Gate {
-    pub(crate) fn new(cluster: Arc<Cluster>, spec: &ToolSpec, caller: Caller, cancelled: CancellationToken) -> Self {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        catalogue: Arc<Catalogue>,
+        spec: &ToolSpec,
+        caller: Caller,
+        cancelled: CancellationToken,
+    ) -> Self {
         Self {
             cluster,
             tool: spec.name,
             access: spec.access,
+            makers: catalogue.allowance().only_own(spec).then(Mutex::default),
+            catalogue,
             caller,
             deadline: Instant::now() + spec.deadline,
             allowed: spec.deadline,
@@ -106,6 +155,11 @@ impl Gate {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .clone()
+    }
+
+    /// The tools of the caller, and what it may do with them.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// The server in words, for messages.
@@ -141,12 +195,100 @@ impl Gate {
             tracing::error!(tool = self.tool, request = %asked.words(), "the tool does not declare this access");
             return Err(self.error(asked, Cause::Undeclared));
         }
+        self.permit(asked)
+            .map_err(|refusal| self.error(asked, Cause::Denied(refusal)))?;
+        self.counted(asked);
+        Ok(())
+    }
+
+    /// Counts a request that is let through.
+    pub(super) fn counted(&self, asked: &Asked) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut trace = self.trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if trace.len() < TRACE {
             trace.push(asked.clone());
         }
-        Ok(())
+    }
+
+    /// What the policy says of a request: no namespace that it does not allow, and nothing changed that is not the caller's
+    /// where only that may be.
+    fn permit(&self, asked: &Asked) -> Result<(), Refusal> {
+        // what somebody may do is no secret to them
+        if asked.group == "authorization.k8s.io" {
+            return Ok(());
+        }
+        let allowance = self.catalogue.allowance();
+        match (&asked.namespace, &asked.name) {
+            (Some(namespace), _) => allowance.namespace(namespace)?,
+            (None, None) if allowance.binds_namespaces() => {
+                let counts = asked.verb == "list" && asked.group.is_empty() && asked.resource == "pods";
+                if !(counts && allowance.counts_cluster()) {
+                    return Err(Refusal {
+                        why: "the policy keeps this to some namespaces, and this asks about all of them".into(),
+                        fix: "name one of them with `namespace`: list_namespaces shows them".into(),
+                    });
+                }
+            }
+            (None, _) => {}
+        }
+        self.own(asked)
+    }
+
+    /// Whether a change is one of the caller's own object, where only that may be: the call must have read it before.
+    fn own(&self, asked: &Asked) -> Result<(), Refusal> {
+        let changes = matches!(asked.verb, "patch" | "update" | "delete");
+        let (true, Some(makers), Some(object)) = (changes, &self.makers, Object::of(asked)) else {
+            return Ok(());
+        };
+        let own = self
+            .cluster
+            .identity()
+            .map(|process| self.caller.identity(&process).mark());
+        let makers = makers.lock().unwrap_or_else(PoisonError::into_inner);
+        let made_by = match makers.get(&object) {
+            Some(Some(maker)) if Some(maker) == own.as_ref() => return Ok(()),
+            Some(Some(_)) => "was created by somebody else",
+            Some(None) => "does not say who created it",
+            None => "was not looked at before",
+        };
+        let (persona, name) = (self.catalogue.persona(), &object.name);
+        Err(Refusal {
+            why: format!(
+                "the persona `{persona}` may change only what you created through this server; `{name}` {made_by}"
+            ),
+            fix: "ask whoever created it, or ask the operator for the persona ml-engineer".into(),
+        })
+    }
+
+    /// Notes whose an object is that was read.
+    pub(super) fn saw(&self, asked: &Asked, body: &[u8]) {
+        #[derive(serde::Deserialize)]
+        struct Labelled {
+            metadata: Labels,
+        }
+        #[derive(serde::Deserialize)]
+        struct Labels {
+            #[serde(default)]
+            labels: HashMap<String, String>,
+        }
+        let (Some(makers), Some(object)) = (&self.makers, Object::of(asked)) else {
+            return;
+        };
+        let read = serde_json::from_slice::<Labelled>(body).ok();
+        let maker = read.and_then(|mut read| read.metadata.labels.remove(CALLER_LABEL));
+        let mut makers = makers.lock().unwrap_or_else(PoisonError::into_inner);
+        makers.insert(object, maker);
+    }
+
+    /// Refuses a body that names an image which the policy does not allow.
+    pub(super) fn admit_images(&self, asked: &Asked, body: &impl serde::Serialize) -> Result<(), KubeError> {
+        let allowance = self.catalogue.allowance();
+        if !allowance.binds_images() {
+            return Ok(());
+        }
+        let body = serde_json::to_value(body);
+        let body = body.map_err(|error| self.error(asked, Cause::Malformed(error.to_string())))?;
+        images(&body, &mut |image| allowance.image(image)).map_err(|refusal| self.error(asked, Cause::Denied(refusal)))
     }
 
     /// Runs a piece of a request within the call's deadline and until it is cancelled.

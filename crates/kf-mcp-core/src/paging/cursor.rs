@@ -29,6 +29,9 @@ pub struct Cursor {
     /// Objects of that chunk that are done.
     #[serde(rename = "o", default)]
     pub offset: usize,
+    /// The namespace it stands in, where a list goes through several.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// Rows that the pages before had.
     #[serde(rename = "n", default)]
     pub seen: u64,
@@ -43,6 +46,7 @@ impl Cursor {
             filter: filter.into(),
             token: None,
             offset: 0,
+            part: None,
             seen: 0,
         }
     }

@@ -46,12 +46,28 @@ pub struct Listed {
     /// How many rows the whole list has, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// What could not be read, of a list over several namespaces. Rare, so the listed schema does without it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub not_seen: Vec<String>,
+    /// Whether `*` means the namespaces that the policy allows.
+    #[serde(skip)]
+    pub several: bool,
 }
 
 impl Listed {
     /// Whether rows of all namespaces were asked for.
     pub fn everywhere(&self) -> bool {
         self.namespace == "*"
+    }
+
+    /// The place in words.
+    pub fn place(&self) -> &str {
+        match (self.everywhere(), self.several) {
+            (true, true) => "the namespaces that the policy allows",
+            (true, false) => "all namespaces",
+            _ => &self.namespace,
+        }
     }
 }
 

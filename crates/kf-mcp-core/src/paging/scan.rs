@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{Cursor, Listed};
 use crate::cx::{Cx, Scope};
-use crate::error::ToolError;
+use crate::error::{ErrorCode, ToolError};
 use crate::kube::{KubeError, ListQuery, Page, Resource};
 
 /// Objects that a filtered list reads at once.
@@ -52,9 +52,74 @@ impl Scan<'_> {
             Some(labels) => format!("{labels}|{}", self.filter),
             None => self.filter.to_owned(),
         };
-        let mut at = Cursor::resume(self.cursor, self.list, &self.scope.words(), &identity)?;
+        let at = Cursor::resume(self.cursor, self.list, &self.scope.words(), &identity)?;
+        match self.scope {
+            Scope::Several(namespaces) => self.of_several(cx, namespaces, at, &read).await,
+            scope => {
+                let part = self.part(cx, scope.namespace(), at, self.limit, &read).await?;
+                Ok(self.found(part, Vec::new()))
+            }
+        }
+    }
+
+    /// One namespace after the other, until the page is full. Those in which the caller may not read are named.
+    async fn of_several<T: Send>(
+        &self,
+        cx: &Cx,
+        namespaces: &[String],
+        mut at: Cursor,
+        read: &(impl Fn(&RawValue) -> Option<T> + Send + Sync),
+    ) -> Result<Found<T>, ToolError> {
+        let first = at
+            .part
+            .take()
+            .map_or(Some(0), |part| namespaces.iter().position(|name| *name == part));
+        let Some(first) = first else {
+            let why = "stands in a namespace that the policy no longer allows";
+            return Err(ToolError::argument("cursor", why).fix("start without a cursor"));
+        };
+        let (mut whole, mut not_seen, mut refusal) = (Part::default(), Vec::new(), None);
+        for (index, namespace) in namespaces.iter().enumerate().skip(first) {
+            let room = self.limit - whole.rows.len();
+            let part = match self.part(cx, Some(namespace), at.clone(), room, read).await {
+                Ok(part) => part,
+                Err(error) if matches!(error.code, ErrorCode::Forbidden) => {
+                    not_seen.push(format!("namespace {namespace}: you may not list there"));
+                    refusal = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            at = at.after(None, 0, part.rows.len());
+            whole.rows.extend(part.rows);
+            let next = match part.next {
+                Some(next) => Some((next, namespace)),
+                None if whole.rows.len() >= self.limit => namespaces.get(index + 1).map(|next| (at.clone(), next)),
+                None => None,
+            };
+            if let Some((mut next, namespace)) = next {
+                next.part = Some(namespace.clone());
+                whole.next = Some(next);
+                break;
+            }
+        }
+        match refusal {
+            Some(refusal) if not_seen.len() == namespaces.len() => Err(refusal),
+            _ => Ok(self.found(whole, not_seen)),
+        }
+    }
+
+    /// The rows of one request's reach.
+    async fn part<T: Send>(
+        &self,
+        cx: &Cx,
+        namespace: Option<&str>,
+        mut at: Cursor,
+        limit: usize,
+        read: &(impl Fn(&RawValue) -> Option<T> + Send + Sync),
+    ) -> Result<Part<T>, ToolError> {
         if self.filter.is_empty() {
-            let page = self.request(cx, &at, self.limit as u32).await?;
+            let page = self.request(cx, namespace, &at, limit as u32).await?;
             let rows: Vec<T> = page.items.iter().filter_map(|item| read(item)).collect();
             let before = at.seen + page.items.len() as u64;
             let total = match (&page.next, page.remaining) {
@@ -63,53 +128,75 @@ impl Scan<'_> {
                 (Some(_), remaining) => remaining.map(|remaining| before + remaining),
             };
             let next = page.next.map(|token| at.after(Some(token), 0, rows.len()));
-            return Ok(self.found(rows, total, next));
+            return Ok(Part { rows, total, next });
         }
         let mut rows = Vec::new();
+        let part = |rows, next| Part {
+            rows,
+            total: None,
+            next,
+        };
         for _ in 0..CHUNKS {
-            let page = self.request(cx, &at, CHUNK).await?;
-            let take = filtered(
-                page.items.iter().map(|item| &**item),
-                at.offset,
-                self.limit,
-                &read,
-                &mut rows,
-            );
+            let page = self.request(cx, namespace, &at, CHUNK).await?;
+            let items = page.items.iter().map(|item| &**item);
+            let take = filtered(items, at.offset, limit, read, &mut rows);
             match (take, page.next) {
                 (Some(offset), _) => {
                     let next = at.after(at.token.clone(), offset, rows.len());
-                    return Ok(self.found(rows, None, Some(next)));
+                    return Ok(part(rows, Some(next)));
                 }
                 (None, Some(token)) => at = at.after(Some(token), 0, 0),
-                (None, None) => return Ok(self.found(rows, None, None)),
+                (None, None) => return Ok(part(rows, None)),
             }
-            if rows.len() >= self.limit {
+            if rows.len() >= limit {
                 break;
             }
         }
         let next = at.after(at.token.clone(), 0, rows.len());
-        Ok(self.found(rows, None, Some(next)))
+        Ok(part(rows, Some(next)))
     }
 
-    fn found<T>(&self, rows: Vec<T>, total: Option<u64>, next: Option<Cursor>) -> Found<T> {
+    fn found<T>(&self, part: Part<T>, not_seen: Vec<String>) -> Found<T> {
         let listed = Listed {
             namespace: self.scope.namespace().unwrap_or("*").to_owned(),
-            has_more: next.is_some(),
-            next_cursor: next.map(|next| next.encode()),
-            total,
+            has_more: part.next.is_some(),
+            next_cursor: part.next.map(|next| next.encode()),
+            total: part.total,
+            not_seen,
+            several: matches!(self.scope, Scope::Several(_)),
         };
-        Found { rows, listed }
+        Found {
+            rows: part.rows,
+            listed,
+        }
     }
 
-    async fn request(&self, cx: &Cx, at: &Cursor, limit: u32) -> Result<Page, ToolError> {
+    async fn request(&self, cx: &Cx, namespace: Option<&str>, at: &Cursor, limit: u32) -> Result<Page, ToolError> {
         let query = ListQuery {
             labels: self.labels.map(str::to_owned),
             limit: Some(limit),
             cursor: at.token.clone(),
             ..ListQuery::default()
         };
-        let page = cx.kube().list(self.of, self.scope.namespace(), &query).await;
+        let page = cx.kube().list(self.of, namespace, &query).await;
         page.map_err(|error| refused(error, at))
+    }
+}
+
+/// Rows, how many there are in all where that is known, and where the list goes on.
+struct Part<T> {
+    rows: Vec<T>,
+    total: Option<u64>,
+    next: Option<Cursor>,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            total: None,
+            next: None,
+        }
     }
 }
 

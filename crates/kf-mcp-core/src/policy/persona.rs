@@ -50,6 +50,12 @@ impl Persona {
         spec.risk == Risk::Read || self != Self::Readonly
     }
 
+    /// Whether what others made may be changed too. A data scientist changes only what the same caller made through this
+    /// server.
+    pub fn changes_all(self) -> bool {
+        matches!(self, Self::MlEngineer | Self::PlatformAdmin)
+    }
+
     /// The least persona that may use a tool.
     pub fn least(spec: &ToolSpec) -> Self {
         Self::ALL

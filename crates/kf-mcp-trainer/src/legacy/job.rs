@@ -1,5 +1,7 @@
 //! One v1 job, read leniently: its status, its replicas and what they run.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use kf_mcp_trainjob::{Condition, Devices, JobState, ObjectMeta, Resources};
 use schemars::JsonSchema;
@@ -49,6 +51,8 @@ pub(crate) struct Replica {
     /// What each of them has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) devices: Option<Devices>,
+    #[serde(skip)]
+    accelerators: BTreeMap<String, u64>,
     pub(crate) active: i64,
     pub(crate) succeeded: i64,
     pub(crate) failed: i64,
@@ -110,14 +114,18 @@ impl LegacyJob {
         };
         let replicas: Vec<Replica> = specs
             .iter()
-            .map(|(name, spec)| Replica {
-                r#type: outside(name),
-                replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
-                devices: main(kind, spec)
-                    .and_then(|container| Resources::deserialize(&container["resources"]).ok()?.devices()),
-                active: counts(name, "active"),
-                succeeded: counts(name, "succeeded"),
-                failed: counts(name, "failed"),
+            .map(|(name, spec)| {
+                let resources = main(kind, spec).and_then(|of| Resources::deserialize(&of["resources"]).ok());
+                let resources = resources.unwrap_or_default();
+                Replica {
+                    r#type: outside(name),
+                    replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
+                    devices: resources.devices(),
+                    accelerators: resources.accelerators(),
+                    active: counts(name, "active"),
+                    succeeded: counts(name, "succeeded"),
+                    failed: counts(name, "failed"),
+                }
             })
             .collect();
         let image = specs
@@ -181,6 +189,19 @@ impl LegacyJob {
     /// How many pods it wants.
     pub(crate) fn nodes(&self) -> i64 {
         self.replicas.iter().fold(0, |sum, of| sum.saturating_add(of.replicas))
+    }
+
+    /// The accelerators of all its pods.
+    pub(crate) fn accelerators(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for of in &self.replicas {
+            let number = u64::try_from(of.replicas).unwrap_or_default();
+            for (resource, each) in &of.accelerators {
+                let sum: &mut u64 = all.entry(resource.clone()).or_default();
+                *sum = sum.saturating_add(each.saturating_mul(number));
+            }
+        }
+        all
     }
 
     /// The devices of all its pods in words, none when it has none. A launcher and parameter servers usually have none.

@@ -1,12 +1,13 @@
 //! `list_namespaces`: the namespaces this caller may use, with how many training jobs each has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::allowed::{self, Allowed};
 use crate::kube::resources::{NAMESPACES, TRAIN_JOBS};
 use crate::kube::{KubeError, ListQuery, Meta};
 use crate::{Access, Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
@@ -70,7 +71,10 @@ impl Tool for ListNamespaces {
     ]);
 
     async fn run(self, cx: &Cx) -> Result<Namespaces, ToolError> {
-        let default = cx.namespace(None).await?;
+        let default = cx.default_namespace().await?;
+        if cx.allowance().binds_namespaces() {
+            return bound(cx, default).await;
+        }
         let query = ListQuery {
             limit: Some(MOST as u32),
             ..ListQuery::default()
@@ -78,7 +82,12 @@ impl Tool for ListNamespaces {
         let (names, counts) = futures::join!(cx.kube().list(&NAMESPACES, None, &query), count_jobs(cx));
         let page = match names {
             Ok(page) => page,
-            Err(error) if error.is_forbidden() => return own_namespaces(cx, default).await,
+            Err(error) if error.is_forbidden() => {
+                let mut candidates = vec![default.clone()];
+                candidates.extend(cx.kube().named_namespaces().await?);
+                let unseen = "other namespaces: you may not list them; name one with `namespace`";
+                return own_namespaces(cx, default, candidates, vec![unseen.to_owned()]).await;
+            }
             Err(error) => return Err(error.into()),
         };
         let (objects, _) = page.decode::<Object>();
@@ -145,20 +154,35 @@ async fn count_jobs(cx: &Cx) -> Result<(BTreeMap<String, usize>, bool), KubeErro
     Ok((counts, true))
 }
 
-/// Without the right to list namespaces: those that the configuration names, each asked what the caller may do there.
-async fn own_namespaces(cx: &Cx, default: String) -> Result<Namespaces, ToolError> {
-    let mut candidates = vec![default.clone()];
-    for named in cx.kube().named_namespaces().await? {
-        if !candidates.contains(&named) {
-            candidates.push(named);
-        }
+/// Under a policy that names namespaces: those, and nothing of others.
+async fn bound(cx: &Cx, default: String) -> Result<Namespaces, ToolError> {
+    let Allowed { names, mut not_seen } = allowed::namespaces(cx).await?;
+    not_seen.push("other namespaces: the policy does not allow them".to_owned());
+    if !names.contains(&default) {
+        not_seen.push(format!(
+            "the default namespace {default}: the policy does not allow it, so name another one with `namespace`"
+        ));
     }
-    candidates.truncate(CANDIDATES);
+    own_namespaces(cx, default, names, not_seen).await
+}
+
+/// Without the right to see all namespaces: some, each asked what the caller may do there.
+async fn own_namespaces(
+    cx: &Cx,
+    default: String,
+    mut candidates: Vec<String>,
+    mut not_seen: Vec<String>,
+) -> Result<Namespaces, ToolError> {
+    let mut seen = HashSet::new();
+    candidates.retain(|name| seen.insert(name.clone()));
+    if candidates.len() > CANDIDATES {
+        not_seen.push(format!("namespaces beyond the first {CANDIDATES}"));
+        candidates.truncate(CANDIDATES);
+    }
     let asked = candidates
         .iter()
         .map(|namespace| async move { (namespace, rules(cx, namespace).await) });
     let mut namespaces = Vec::new();
-    let mut not_seen = vec!["other namespaces: you may not list them; name one with `namespace`".to_owned()];
     for (namespace, rules) in join_all(asked).await {
         match rules {
             Ok(true) => {

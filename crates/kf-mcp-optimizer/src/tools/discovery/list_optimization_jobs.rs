@@ -4,7 +4,7 @@
 
 use kf_mcp_core::kube::resources::EXPERIMENTS;
 use kf_mcp_core::paging::{Limit, Listed, Scan, filter_words};
-use kf_mcp_core::{Access, Cx, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Cx, NamespaceOrAll, Next, Phase, Render, Text, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,11 +107,7 @@ impl Render for OptimizationJobs {
     fn render(&self, text: &mut Text) {
         let listed = &self.listed;
         if self.jobs.is_empty() {
-            let place = if listed.everywhere() {
-                "any namespace".to_owned()
-            } else {
-                format!("namespace {}", listed.namespace)
-            };
+            let place = listed.place();
             let more = if listed.has_more {
                 " yet, but the list goes on"
             } else {
@@ -132,6 +128,7 @@ impl Render for OptimizationJobs {
         }
         text.fact("total", listed.total.map(|total| total.to_string()).unwrap_or_default());
         text.fact("next_cursor", listed.next_cursor.as_deref().unwrap_or_default());
+        text.facts("not seen", &listed.not_seen);
     }
 }
 
@@ -146,7 +143,7 @@ impl Tool for ListOptimizationJobs {
 
     async fn run(self, cx: &Cx) -> Result<OptimizationJobs, ToolError> {
         let scope = cx.scope(self.namespace.as_ref()).await?;
-        let all = scope == Scope::All;
+        let all = scope.is_many();
         let (wanted, algorithm) = (self.status, self.algorithm.as_deref());
         let scan = Scan {
             list: NAME,
@@ -196,6 +193,7 @@ mod tests {
                 has_more: true,
                 next_cursor: Some("abc".into()),
                 total: Some(7),
+                ..Listed::default()
             },
         }
     }

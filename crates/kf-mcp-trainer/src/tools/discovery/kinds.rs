@@ -99,6 +99,9 @@ impl Walk<'_> {
             };
             rows.extend(found.rows);
             last.namespace = found.listed.namespace;
+            last.several = found.listed.several;
+            // the same namespaces for each kind
+            last.not_seen = found.listed.not_seen;
             let next = match found.listed.next_cursor {
                 Some(cursor) => Some((*kind, cursor)),
                 None if rows.len() >= self.limit => kinds.get(at + 1).map(|next| (*next, String::new())),

@@ -4,9 +4,7 @@
 //! Jobs of the training operator v1 are lists of their own; how they are walked through is in `super::kinds`.
 
 use kf_mcp_core::paging::{Limit, Listed, filter_words};
-use kf_mcp_core::{
-    Access, Cx, ErrorCode, NamespaceOrAll, Next, Phase, Render, Scope, Text, Tool, ToolError, ToolSpec, text,
-};
+use kf_mcp_core::{Access, Cx, ErrorCode, NamespaceOrAll, Next, Phase, Render, Text, Tool, ToolError, ToolSpec, text};
 use kf_mcp_trainjob::{JobState, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,11 +167,7 @@ impl Render for TrainingJobs {
                 row.note.as_deref().unwrap_or_default()
             ));
         }
-        let place = if listed.everywhere() {
-            "all namespaces"
-        } else {
-            &listed.namespace
-        };
+        let place = listed.place();
         let mut line = match (self.jobs.len(), listed.total) {
             (0, _) if listed.has_more => "none so far, but the list goes on".to_owned(),
             (0, Some(0)) => format!("no training jobs in {place}"),
@@ -185,6 +179,7 @@ impl Render for TrainingJobs {
             line.push_str(&format!("; next cursor: {cursor}"));
         }
         text.line(line);
+        text.facts("not seen", &listed.not_seen);
         text.fact("hint", self.hint.as_deref().unwrap_or_default());
     }
 }
@@ -218,7 +213,7 @@ impl Tool for ListTrainingJobs {
             limit: self.limit.rows(),
             cursor: self.cursor.as_deref(),
         };
-        let read = |kind: JobKind, raw: &RawValue| self.row(kind, raw, scope == Scope::All);
+        let read = |kind: JobKind, raw: &RawValue| self.row(kind, raw, scope.is_many());
         let found = walk.page(cx, read).await.map_err(|error| selector(error, labels))?;
         // A list that is empty without any filter is the moment to say where else jobs may be; it alone pays for the look.
         let filtered = labels.is_some() || self.status.is_some() || self.runtime.is_some();
@@ -296,6 +291,7 @@ mod tests {
                 has_more: true,
                 next_cursor: Some("abc".into()),
                 total: Some(7),
+                ..Listed::default()
             },
             hint: None,
         };

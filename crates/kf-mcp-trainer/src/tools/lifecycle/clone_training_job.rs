@@ -2,7 +2,7 @@
 
 use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::{Change, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec, redact};
+use kf_mcp_core::{Change, Cost, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec, redact};
 use kf_mcp_trainjob::{
     CALLER_LABEL, JobName, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, Runtime, RuntimeRefSpec, TrainJob,
     generated_name, image, max_name_length,
@@ -131,6 +131,10 @@ impl Change for CloneTrainingJob {
             left_out: copy.left_out,
             at_the_moment: (!status.is_final() && status != JobState::Suspended).then(holds),
         })
+    }
+
+    fn cost(plan: &Cloning) -> Cost {
+        plan.submit.cost()
     }
 
     async fn apply(plan: Cloning, cx: &Cx) -> Result<Submitted, ToolError> {
@@ -299,6 +303,9 @@ fn summary(job: &TrainJob, runtime: &Runtime, nodes: u32) -> Summary {
             .unwrap_or_else(own_image),
         num_nodes: nodes,
         devices: trainer.resources_per_node.devices().or_else(|| runtime.devices()),
+        accelerators: Some(trainer.resources_per_node.accelerators())
+            .filter(|all| !all.is_empty())
+            .unwrap_or_else(|| runtime.accelerators()),
         command: trainer.command.into_iter().chain(trainer.args).collect(),
         told: Default::default(),
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kf_mcp_core::Cx;
 use kf_mcp_core::kube::resources::{CLUSTER_TRAINING_RUNTIMES, PODS, TRAINING_RUNTIMES};
 use kf_mcp_core::kube::{KubeError, ListQuery};
+use kf_mcp_core::{Cost, Cx};
 use kf_mcp_trainjob::{Runtime, RuntimeScope, TrainJob};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -14,6 +14,7 @@ use crate::legacy;
 use crate::pods::{Pod, outside};
 use crate::refusal::said;
 use crate::suspension::Reach;
+use crate::tools::training::plan::cost;
 
 /// How long the answer waits for Trainer to do what it was told.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -118,4 +119,25 @@ pub(super) fn devices(job: &TrainJob, runtime: Option<&Runtime>) -> Option<Strin
     let nodes = job.nodes().or_else(|| runtime.map(|runtime| runtime.num_nodes))?;
     let all = u64::try_from(nodes).ok()?.saturating_mul(devices.per_node);
     Some(format!("{all} {}", outside(&devices.resource)))
+}
+
+/// What a job takes while it runs.
+pub(super) fn takes(job: &Subject, runtime: Option<&Runtime>) -> Cost {
+    match job {
+        Subject::Train(job) => {
+            let own = job
+                .spec
+                .trainer
+                .as_ref()
+                .map(|trainer| trainer.resources_per_node.accelerators());
+            let own = own.filter(|all| !all.is_empty());
+            let each = own.or_else(|| runtime.map(Runtime::accelerators)).unwrap_or_default();
+            let nodes = job.nodes().or_else(|| runtime.map(|runtime| runtime.num_nodes));
+            cost(nodes.and_then(|nodes| u64::try_from(nodes).ok()).unwrap_or(1), &each)
+        }
+        Subject::Legacy(job) => Cost {
+            nodes: u64::try_from(job.nodes()).unwrap_or_default(),
+            accelerators: job.accelerators(),
+        },
+    }
 }

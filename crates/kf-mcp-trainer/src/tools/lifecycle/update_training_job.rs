@@ -1,13 +1,13 @@
 //! `update_training_job`: pauses a training job or lets it go on, and tells whether that reached its pods.
 
 use kf_mcp_core::kube::KubeError;
-use kf_mcp_core::{Access, Change, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Change, Cost, Cx, ErrorCode, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, JobState, Runtime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::reality::{devices, pods, runtime, settle};
+use super::reality::{devices, pods, runtime, settle, takes};
 use super::subject::Subject;
 use crate::legacy::{self, JobKind, with_legacy};
 use crate::origin::Origin;
@@ -71,6 +71,9 @@ pub struct Update {
     job: Subject,
     #[serde(skip)]
     at_the_moment: Option<String>,
+    /// What it takes when it is resumed.
+    #[serde(skip)]
+    takes: Cost,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_seen: Vec<String>,
 }
@@ -178,6 +181,7 @@ impl Change for UpdateTrainingJob {
             effects: Vec::new(),
             warnings: Vec::new(),
             at_the_moment: None,
+            takes: Cost::default(),
             not_seen: Vec::new(),
             job,
         };
@@ -190,6 +194,10 @@ impl Change for UpdateTrainingJob {
         plan.look(cx).await?;
         plan.warnings.extend(plan.origin.warning.clone());
         Ok(plan)
+    }
+
+    fn cost(plan: &Update) -> Cost {
+        plan.takes.clone()
     }
 
     async fn apply(plan: Update, cx: &Cx) -> Result<Updated, ToolError> {
@@ -257,6 +265,9 @@ impl Update {
             Err(error) => self.not_seen.push(format!("pods: {}", said(error))),
         }
         let suspend = self.action.suspends();
+        if !suspend {
+            self.takes = takes(&self.job, runtime.as_ref());
+        }
         match &self.job {
             Subject::Train(job) => {
                 let devices = devices(job, runtime.as_ref());
@@ -282,7 +293,9 @@ impl Update {
 
     /// Writes the wish and nothing else.
     async fn patch(&self, cx: &Cx, dry_run: bool) -> Result<Value, KubeError> {
-        let patch = self.job.wish(self.action.suspends());
+        let mut patch = self.job.wish(self.action.suspends());
+        // only this very job, should another have taken its name
+        patch["metadata"]["uid"] = json!(self.uid);
         let namespace = Some(self.namespace.as_str());
         cx.kube()
             .merge_patch(self.job.resource(), namespace, &self.name, &patch, dry_run)

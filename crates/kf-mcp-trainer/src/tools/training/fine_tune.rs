@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_core::{Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Change, Cost, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::torchtune::{COMMAND, DATASET_STEP, Data, MODEL_STEP, Recipe, Source, Tuning};
 use kf_mcp_trainjob::{Dialect, JobName, PatchedPart, Runtime, generated_name, max_name_length};
 use schemars::JsonSchema;
@@ -326,6 +326,10 @@ impl Change for FineTune {
         }
         .planned(cx)
         .await
+    }
+
+    fn cost(plan: &Submit) -> Cost {
+        plan.cost()
     }
 
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
-use kf_mcp_core::{Access, Cx, ErrorCode, Render, Text, ToolError, text};
+use kf_mcp_core::{Access, Cost, Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
     CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope,
-    TrainJob, devices,
+    TrainJob, accelerators, devices,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -55,6 +55,9 @@ pub(in crate::tools) struct Summary {
     pub(in crate::tools) num_nodes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::tools) devices: Option<kf_mcp_trainjob::Devices>,
+    /// All accelerators of a node.
+    #[serde(skip)]
+    pub(in crate::tools) accelerators: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::tools) command: Vec<String>,
     /// What the tool tells of the job besides.
@@ -157,6 +160,7 @@ impl Submit {
             devices,
             command,
             told,
+            ..
         } = &self.summary;
         if let Some(existing) = &self.existing {
             text.line(format!(
@@ -183,6 +187,17 @@ impl Submit {
         for warning in self.warnings.iter().chain(&self.server_warnings) {
             text.fact("warning", warning);
         }
+    }
+}
+
+/// What nodes with these accelerators take.
+pub(in crate::tools) fn cost(nodes: u64, accelerators: &BTreeMap<String, u64>) -> Cost {
+    let all = accelerators.iter();
+    Cost {
+        nodes,
+        accelerators: all
+            .map(|(resource, each)| (resource.clone(), each.saturating_mul(nodes)))
+            .collect(),
     }
 }
 
@@ -239,6 +254,9 @@ impl Draft<'_> {
             image: job.image.clone().unwrap_or_else(own_image),
             num_nodes: job.num_nodes,
             devices: devices(&job.resources).or_else(|| runtime.devices()),
+            accelerators: Some(accelerators(&job.resources))
+                .filter(|all| !all.is_empty())
+                .unwrap_or_else(|| runtime.accelerators()),
             command: in_words.unwrap_or_else(|| job.command.iter().chain(&job.args).cloned().collect()),
             told,
         };
@@ -273,6 +291,14 @@ impl Submit {
             server_warnings: Vec::new(),
             existing: None,
         }
+    }
+
+    /// What the job would take, unless it exists already.
+    pub(in crate::tools) fn cost(&self) -> Cost {
+        if self.existing.is_some() {
+            return Cost::default();
+        }
+        cost(u64::from(self.summary.num_nodes), &self.summary.accelerators)
     }
 
     /// What becomes of the job in its queue, by whether the server made it a suspended one.

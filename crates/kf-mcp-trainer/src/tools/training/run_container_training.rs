@@ -1,6 +1,6 @@
 //! `run_container_training`: submits a training job that runs an image of the caller's on the nodes of a runtime.
 
-use kf_mcp_core::{Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Change, Cost, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, image};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -105,6 +105,10 @@ impl Change for RunContainerTraining {
         .await
     }
 
+    fn cost(plan: &Submit) -> Cost {
+        plan.cost()
+    }
+
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {
         plan.carried_out(cx).await
     }
@@ -150,6 +154,7 @@ mod tests {
                 image: "i".into(),
                 num_nodes: 1,
                 devices: None,
+                accelerators: BTreeMap::new(),
                 command: vec!["--api-token".into(), secret.into()],
                 told: BTreeMap::new(),
             };

@@ -1,6 +1,6 @@
 //! `run_custom_training`: submits a training job that runs a Python script of the caller's on the nodes of a runtime.
 
-use kf_mcp_core::{Change, Cx, Next, Phase, ToolError, ToolSpec};
+use kf_mcp_core::{Change, Cost, Cx, Next, Phase, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, image};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -110,6 +110,10 @@ impl Change for RunCustomTraining {
         }
         .planned(cx)
         .await
+    }
+
+    fn cost(plan: &Submit) -> Cost {
+        plan.cost()
     }
 
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {

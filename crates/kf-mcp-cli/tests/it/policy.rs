@@ -1,0 +1,224 @@
+//! Policies as an operator meets them: checked before use, refused when broken, replaced while the server runs.
+
+use std::path::{Path, PathBuf};
+
+use rmcp::model::SubscriptionFilter;
+use rmcp::service::{ClientLifecycleMode, NotificationContext, RunningService, serve_client_with_lifecycle};
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use rmcp::{ClientHandler, RoleClient};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::http::Served;
+use crate::process::{BINARY, call, command, modes, run};
+
+fn write(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("policy.yaml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn check_says_of_each_tool_whether_it_is_allowed_and_by_which_rule() {
+    let home = tempfile::tempdir().unwrap();
+    let file = write(
+        home.path(),
+        "policy:\n  deny: [risk:destructive, delete_everything]\n  personas:\n    helper: {inherit: readonly, allow: [fine_tune]}\n",
+    );
+    let check = |more: &[&str]| run(&[&["policy", "check", file.to_str().unwrap()][..], more].concat());
+    let (code, out, err) = check(&["--persona", "helper"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in [
+        "  fine_tune                 yes  the persona `helper` allows `fine_tune`",
+        "  list_training_jobs        yes  the persona `helper`",
+        "  delete_runtime            no   the policy denies `risk:destructive`",
+        "warning: deny: `delete_everything` is no tool of this binary",
+    ] {
+        assert!(out.lines().any(|said| said.starts_with(line)), "{line}\n{out}");
+    }
+    let (_, out, _) = check(&[]);
+    for persona in ["readonly", "data-scientist", "ml-engineer", "platform-admin", "helper"] {
+        assert!(out.contains(&format!("persona {persona}: ")), "{out}");
+    }
+    let (_, out, _) = check(&["--format", "json", "--persona", "data-scientist"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let update = told["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["tool"] == "update_training_job");
+    assert_eq!(
+        update.map(|row| (row["allowed"] == true, row["own_only"] == true)),
+        Some((true, true))
+    );
+    let (code, _, err) = check(&["--persona", "helpr"]);
+    assert!(code == 2 && err.contains("did you mean `helper`?"), "{err}");
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_is_no_policy_to_go_on_without() {
+    let home = tempfile::tempdir().unwrap();
+    let file = write(home.path(), "policy:\n  deny: [risk:high]\n");
+    for (arguments, said) in [
+        (["tools", "--policy", "nowhere.yaml"], "cannot be read"),
+        (
+            ["tools", "--policy", file.to_str().unwrap()],
+            "line 2, column 10: `risk:high` names no risk",
+        ),
+    ] {
+        let (code, out, err) = run(&arguments);
+        assert!(code == 2 && out.is_empty() && err.contains(said), "{out}{err}");
+    }
+    // the one in the home directory is found, and fails as closed
+    std::fs::rename(&file, home.path().join(".kf-mcp-policy.yaml")).unwrap();
+    let output = command(home.path(), &["tools"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    std::fs::write(
+        home.path().join(".kf-mcp-policy.yaml"),
+        "policy: {deny: ['*_training_*']}\n",
+    )
+    .unwrap();
+    let output = command(home.path(), &["tools"]).output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && !out.contains("list_training_jobs") && out.contains("list_runtimes"),
+        "{out}"
+    );
+}
+
+/// A client that notes that the tools have changed.
+#[derive(Clone)]
+struct Noting(mpsc::UnboundedSender<()>);
+
+impl ClientHandler for Noting {
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.0.send(()).ok();
+    }
+}
+
+/// Whether the client sees a tool.
+async fn sees(client: &RunningService<RoleClient, Noting>, tool: &str) -> bool {
+    client
+        .list_all_tools()
+        .await
+        .unwrap()
+        .iter()
+        .any(|listed| listed.name == tool)
+}
+
+/// Replaces the policy of a running server: the client is told, sees other tools, and may call no others.
+async fn replaced(
+    client: &RunningService<RoleClient, Noting>,
+    mut told: mpsc::UnboundedReceiver<()>,
+    file: &Path,
+    name: &str,
+) {
+    let subscription = match name {
+        "modern" => {
+            let filter = SubscriptionFilter::builder().tools_list_changed().build();
+            Some(client.listen(filter).await.unwrap())
+        }
+        _ => None,
+    };
+    assert!(sees(client, "delete_training_job").await, "{name}");
+    write(file.parent().unwrap(), "policy: {deny: ['delete_*']}\n");
+    match subscription {
+        Some(mut subscription) => assert!(subscription.next().await.unwrap().is_some(), "{name}"),
+        None => assert_eq!(told.recv().await, Some(()), "{name}"),
+    }
+    assert!(!sees(client, "delete_training_job").await, "{name}");
+    let (failed, answer, _) = call(client.peer(), "delete_training_job", json!({"name": "x"})).await;
+    assert!(
+        failed && answer["error"]["code"] == "denied_by_policy",
+        "{name}: {answer}"
+    );
+}
+
+#[tokio::test]
+async fn another_policy_is_in_force_without_a_restart_over_stdio() {
+    for (name, mode) in modes() {
+        let home = tempfile::tempdir().unwrap();
+        let file = write(home.path(), "policy: {}\n");
+        let (note, told) = mpsc::unbounded_channel();
+        let mut command = tokio::process::Command::new(BINARY);
+        command.args([
+            "serve",
+            "--no-banner",
+            "--sandbox",
+            "--persona",
+            "ml-engineer",
+            "--policy",
+        ]);
+        command.arg(&file).env_clear().env("HOME", home.path());
+        let transport = TokioChildProcess::new(command).unwrap();
+        let client = serve_client_with_lifecycle(Noting(note), transport, mode)
+            .await
+            .unwrap();
+        replaced(&client, told, &file, name).await;
+        client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_policy_is_in_force_without_a_restart_over_http() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    for (name, mode) in modes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = write(folder.path(), "policy: {}\n");
+        let served = Served::start(&[
+            "--sandbox",
+            "--persona",
+            "ml-engineer",
+            "--policy",
+            file.to_str().unwrap(),
+        ]);
+        let (note, told) = mpsc::unbounded_channel();
+        let client = http_client(served.port, Noting(note), mode).await;
+        replaced(&client, told, &file, name).await;
+    }
+}
+
+async fn http_client(port: u16, handler: Noting, mode: ClientLifecycleMode) -> RunningService<RoleClient, Noting> {
+    let transport = StreamableHttpClientTransport::from_uri(format!("http://127.0.0.1:{port}/mcp"));
+    serve_client_with_lifecycle(handler, transport, mode).await.unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_broken_policy_leaves_the_one_before_and_a_hangup_reads_again() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "policy: {deny: [delete_runtime]}\n");
+    let served = Served::start(&[
+        "--sandbox",
+        "--persona",
+        "platform-admin",
+        "--policy",
+        file.to_str().unwrap(),
+    ]);
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let [(_, legacy), _] = modes();
+    let (note, mut told) = mpsc::unbounded_channel();
+    let client = http_client(served.port, Noting(note), legacy).await;
+    write(folder.path(), "policy: {deny: [risk:high]}\n");
+    // the log says so, and the rule of before holds
+    let logs = json!({"limit": 20});
+    loop {
+        let (_, _, text) = call(client.peer(), "get_server_logs", logs.clone()).await;
+        if text.contains("the policy stays as it was") && text.contains("names no risk") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(!sees(&client, "delete_runtime").await);
+    write(folder.path(), "policy: {}\n");
+    assert_eq!(told.recv().await, Some(()));
+    assert!(sees(&client, "delete_runtime").await);
+    // told to look, it looks although nothing has changed
+    std::process::Command::new("kill")
+        .args(["-HUP", &served.id().to_string()])
+        .current_dir(home.path())
+        .status()
+        .unwrap();
+    assert_eq!(told.recv().await, Some(()));
+}
