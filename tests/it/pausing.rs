@@ -1,6 +1,6 @@
 //! Suspending, resuming and waiting on the sandbox: what is said, what is asked, and how a wait survives its watch.
 
-use kf_mcp_core::{CallMeta, Caller, Progress};
+use kf_mcp_core::{CallMeta, Progress};
 use kf_mcp_sandbox::Fault;
 use kf_mcp_tests::World;
 use serde_json::{Value, json};
@@ -201,10 +201,9 @@ async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
     let (sink, mut reports) = mpsc::channel(32);
     let cancelled = CancellationToken::new();
     let meta = CallMeta {
-        person: kf_mcp_core::Person::Unreachable,
-        caller: Caller::Local,
         cancelled: cancelled.clone(),
         progress: Some(sink),
+        ..CallMeta::local()
     };
     let arguments = json!({"name": "one"}).as_object().cloned().unwrap_or_default();
     let waiting = world.server.engine().call("wait_for_training", arguments, meta);

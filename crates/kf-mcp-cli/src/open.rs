@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use kf_mcp_core::audit::Audit;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
 use kf_mcp_core::{Catalogues, Clock, Policy, Tools};
 use kf_mcp_server::Server;
 
 use crate::clients::COMPILED;
-use crate::settings::{Settings, Unusable};
+use crate::settings::{AuditLog, Settings, Unusable};
 use crate::telemetry;
 
 /// The catalogues that the settings choose, under their policy. A policy that cannot be used is no policy to go on without.
@@ -35,7 +36,8 @@ pub(crate) fn oddities(policy: &Policy) -> Result<Vec<String>, Unusable> {
 }
 
 /// A server, with the sandbox's driver if it runs on one. Call within the runtime.
-pub(crate) fn server(settings: &Settings) -> anyhow::Result<Server> {
+/// `serves`: it is a server that others call, and so has an audit log.
+pub(crate) fn server(settings: &Settings, serves: bool) -> anyhow::Result<Server> {
     let catalogues = catalogues(settings)?;
     let world = world(settings)?;
     let log = telemetry::start(settings);
@@ -43,6 +45,9 @@ pub(crate) fn server(settings: &Settings) -> anyhow::Result<Server> {
         tracing::warn!("policy: {odd}");
     }
     let mut builder = Server::builder();
+    if serves {
+        builder = builder.audit(audit(settings)?);
+    }
     if let Some(key) = &settings.state_key {
         builder = builder.state_key(key.clone());
     }
@@ -56,6 +61,26 @@ pub(crate) fn server(settings: &Settings) -> anyhow::Result<Server> {
         .log(log)
         .build()
         .context("build the server")
+}
+
+/// The audit log. A file is written at its end, so that others may take away what was written before.
+fn audit(settings: &Settings) -> anyhow::Result<Audit> {
+    let required = settings.audit_required;
+    Ok(match &settings.audit_log {
+        AuditLog::None => Audit::default(),
+        AuditLog::Stderr => Audit::to(std::io::stderr(), required),
+        AuditLog::File(file) => {
+            let mut options = std::fs::OpenOptions::new();
+            options.append(true).create(true);
+            // who asked for what is not for everybody on the machine
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let opened = options
+                .open(file)
+                .map_err(|error| Unusable(format!("audit log {}: {error}", file.display())))?;
+            Audit::to(opened, required)
+        }
+    })
 }
 
 struct World {

@@ -141,6 +141,12 @@ pub(crate) struct ServeOptions {
     /// Further Origin header values to serve, separated by commas.
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) allowed_origins: Option<String>,
+    /// Where a line of JSON about each call goes: a file, stderr or none [default: stderr over HTTP, none over stdio; key: audit.log].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<String>,
+    /// Change nothing whose audit line cannot be written [key: audit.required].
+    #[arg(long)]
+    pub(crate) audit_required: bool,
     /// Seconds that a person has to answer a question about a change [default: 300].
     #[arg(long, value_name = "SECONDS")]
     pub(crate) confirm_within: Option<u64>,
@@ -164,6 +170,8 @@ impl ServeOptions {
             ("stateless", self.stateless.then_some(json!(true))),
             ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
             ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
+            ("audit.log", self.audit_log.as_ref().map(|v| json!(v))),
+            ("audit.required", self.audit_required.then_some(json!(true))),
             ("confirm_within", self.confirm_within.map(|v| json!(v))),
             (
                 "state_key_file",

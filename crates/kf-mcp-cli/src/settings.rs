@@ -40,6 +40,8 @@ const KEYS: &[Setting] = &[
     Setting::new("allowed_hosts", "further Host header values"),
     Setting::new("allowed_origins", "further Origin header values"),
     Setting::new("no_banner", "say nothing at the start"),
+    Setting::new("audit.log", "where audit lines go: a file, stderr or none"),
+    Setting::new("audit.required", "change nothing whose audit line cannot be written"),
     Setting::new("confirm_within", "seconds that a person has to answer a question"),
     Setting::new("state_key_file", "key that seals questions to people"),
 ];
@@ -108,6 +110,22 @@ struct Raw {
     no_banner: bool,
     confirm_within: u64,
     state_key_file: Option<PathBuf>,
+    audit: RawAudit,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct RawAudit {
+    log: String,
+    required: bool,
+}
+
+/// Where audit lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AuditLog {
+    None,
+    Stderr,
+    File(PathBuf),
 }
 
 /// `sandbox: true` is the default scenario, `false` is none.
@@ -157,6 +175,9 @@ pub(crate) struct Settings {
     pub(crate) no_banner: bool,
     /// Seconds that a person has to answer a question.
     pub(crate) confirm_within: u64,
+    pub(crate) audit_log: AuditLog,
+    /// Whether a change is refused whose audit line cannot be written.
+    pub(crate) audit_required: bool,
     /// What seals questions to people.
     pub(crate) state_key: Option<Vec<u8>>,
     /// The components' sections.
@@ -213,6 +234,7 @@ impl Settings {
             no_banner: false,
             confirm_within: 300,
             state_key_file: None,
+            audit: RawAudit::default(),
         });
         let raw = raw.map_err(unusable)?;
         let sections = config.sections().map_err(unusable)?;
@@ -248,6 +270,15 @@ impl Raw {
                 self.sandbox_speed
             )));
         }
+        let audit_log = match (self.audit.log.as_str(), transport) {
+            ("stderr", _) | ("", "http") => AuditLog::Stderr,
+            ("none" | "", _) => AuditLog::None,
+            (file, _) => AuditLog::File(file.into()),
+        };
+        if self.audit.required && audit_log == AuditLog::None {
+            let why = "audit-required needs an audit log: name a file with --audit-log, or stderr";
+            return Err(Unusable(why.into()));
+        }
         if !(1..=3600).contains(&self.confirm_within) {
             return Err(Unusable(format!(
                 "confirm-within {} is not between 1 and 3600 seconds",
@@ -282,6 +313,8 @@ impl Raw {
             allowed_origins: self.allowed_origins.0,
             no_banner: self.no_banner,
             confirm_within: self.confirm_within,
+            audit_log,
+            audit_required: self.audit.required,
             state_key: self.state_key_file.as_deref().map(state_key).transpose()?,
             sections: Map::new(),
             unknown_variables: Vec::new(),

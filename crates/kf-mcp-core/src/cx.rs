@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::allowed;
+use crate::audit::Calling;
 use crate::call::Shared;
 use crate::call::change::new_seed;
 use crate::caller::Caller;
@@ -102,16 +103,38 @@ pub struct Cx {
     progress: Option<ProgressSink>,
     seed: String,
     plan_id: Option<String>,
+    calling: Option<Arc<Calling>>,
 }
 
 impl Cx {
-    pub(crate) fn new(shared: Arc<Shared>, gate: Arc<Gate>, progress: Option<ProgressSink>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        gate: Arc<Gate>,
+        progress: Option<ProgressSink>,
+        calling: Option<Arc<Calling>>,
+    ) -> Self {
         Self {
             shared,
             kube: Kube::new(gate),
             progress,
             seed: new_seed(),
             plan_id: None,
+            calling,
+        }
+    }
+
+    /// Notes for the audit log what became of a change.
+    pub(crate) fn decided(&self, decision: &'static str, plan_id: &str) {
+        if let Some(calling) = &self.calling {
+            calling.decide(decision, plan_id);
+        }
+    }
+
+    /// Writes the audit line of a change that is about to be applied; an error when it has to be written and cannot be.
+    pub(crate) async fn audited(&self) -> Result<(), ToolError> {
+        match &self.calling {
+            Some(calling) => self.shared.audit.before(calling, &self.kube.gate().trace()).await,
+            None => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@
 mod allowed;
 pub mod answer;
 pub mod arguments;
+pub mod audit;
 pub mod backend;
 pub mod call;
 pub mod caller;

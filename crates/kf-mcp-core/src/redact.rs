@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::text;
 
 /// A value that may hold a secret: it has no `Display`, its `Debug` and its JSON are `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -116,6 +119,47 @@ pub fn secrets(text: &str) -> String {
             }
         })
         .into_owned()
+}
+
+/// JSON without what looks like a secret: values under names such as `password`, of variables so named (`name` and `value`),
+/// after flags such as `--token`, and in texts. Texts are cleaned, and bounded to `most` characters.
+pub fn json(value: &Value, most: usize) -> Value {
+    match value {
+        Value::String(text) => Value::String(text::bounded(&secrets(&text::clean(text)), most)),
+        Value::Array(items) => {
+            let mut hidden = false;
+            let items = items.iter().map(|item| {
+                let hide = std::mem::take(&mut hidden);
+                let flag = item.as_str().and_then(|item| item.strip_prefix("--"));
+                hidden = flag.is_some_and(is_secret_name);
+                if hide && item.is_string() {
+                    hide_value()
+                } else {
+                    json(item, most)
+                }
+            });
+            Value::Array(items.collect())
+        }
+        Value::Object(map) => {
+            let named = map.get("name").and_then(Value::as_str).is_some_and(is_secret_name);
+            let entries = map.iter().map(|(key, inner)| {
+                // a reference to a secret is an object, and no secret
+                let secret = is_secret_name(key) || named && key == "value";
+                let shown = if secret && (inner.is_string() || inner.is_number()) {
+                    hide_value()
+                } else {
+                    json(inner, most)
+                };
+                (text::bounded(&text::clean(key), most), shown)
+            });
+            Value::Object(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn hide_value() -> Value {
+    Value::String("***".into())
 }
 
 /// The special tokens of a tokenizer: `pad_token: <|endoftext|>` is no secret.

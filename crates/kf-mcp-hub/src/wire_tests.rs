@@ -85,6 +85,7 @@ impl World {
             clock: Clock::system(),
             settings: [("hub".to_owned(), hub)].into_iter().collect(),
             log: ServerLog::default(),
+            audit: Default::default(),
         });
         Self { engine, seen }
     }

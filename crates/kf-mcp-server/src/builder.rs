@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kf_mcp_core::audit::Audit;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
 use kf_mcp_core::telemetry::ServerLog;
 use kf_mcp_core::{
@@ -43,6 +44,7 @@ pub struct Builder {
     log: ServerLog,
     state_key: Option<Vec<u8>>,
     confirm_within: Option<Duration>,
+    audit: Audit,
 }
 
 impl std::fmt::Debug for Builder {
@@ -127,6 +129,12 @@ impl Builder {
         self
     }
 
+    /// Where the audit log goes: nowhere, where nothing is said.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// How long a person has to answer a question about a change: five minutes where nothing is said.
     pub fn confirm_within(mut self, patience: Duration) -> Self {
         self.confirm_within = Some(patience);
@@ -174,6 +182,7 @@ impl Builder {
             clock: self.clock.unwrap_or_else(Clock::system),
             settings: self.settings,
             log: self.log,
+            audit: self.audit,
         });
         Ok(Server {
             handler: Arc::new(Handler::new(engine, self.instructions, confirmations)),

@@ -20,11 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::confirm::{self, Confirmations, Way};
 use crate::listings::Listings;
+use crate::request_id;
 use crate::resources;
 use crate::subscriptions::{self, Peers};
 
 /// How long clients may keep the catalogue: it changes only with the process.
 pub(crate) const LIST_TTL: u64 = 300_000;
+/// The key of an answer's `_meta` under which the request's name is.
+const REQUEST_ID: &str = "kubeflow-mcp/request-id";
 /// Progress reports that wait to be sent; more are dropped.
 const PROGRESS: usize = 256;
 /// How long a client may take to accept a progress report.
@@ -105,9 +108,12 @@ impl Handler {
         name: &str,
         arguments: Map<String, Value>,
         person: Person,
+        (request_id, session): (String, Option<String>),
         cx: &RequestContext<RoleServer>,
     ) -> Option<Called> {
         let mut meta = CallMeta {
+            request_id,
+            session,
             caller: Caller::Local,
             cancelled: cx.ct.clone(),
             progress: None,
@@ -230,6 +236,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = params.arguments.unwrap_or_default();
         let way = Way::of(&cx);
+        let request = request_id::of(&cx);
         let bound = || confirm::bound(Caller::Local.as_str(), &params.name, &arguments);
         let person = match &params.request_state {
             Some(state) if way == Way::Again => {
@@ -238,7 +245,9 @@ impl ServerHandler for Handler {
             }
             _ => way.person(),
         };
-        let mut called = self.run(&params.name, arguments.clone(), person, &cx).await;
+        let mut called = self
+            .run(&params.name, arguments.clone(), person, request.clone(), &cx)
+            .await;
         if let Some(question) = called.as_ref().and_then(|called| called.answer.question.clone()) {
             if way == Way::Again {
                 return Ok(self.confirmations.required(&question, &bound())?.into());
@@ -246,7 +255,7 @@ impl ServerHandler for Handler {
             let reply = self.confirmations.ask(&question, &cx).await?;
             let plan_id = question.plan_id;
             let person = Person::Said { plan_id, reply };
-            called = self.run(&params.name, arguments, person, &cx).await;
+            called = self.run(&params.name, arguments, person, request.clone(), &cx).await;
         }
         let Some(called) = called else {
             let near = self
@@ -258,9 +267,13 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}{near}"), None));
         };
         let mut result = result(called.answer);
-        if is_modern(&cx) {
-            result.meta = Some(self.stamp.clone());
-        }
+        let mut meta = if is_modern(&cx) {
+            self.stamp.clone()
+        } else {
+            MetaObject::default()
+        };
+        meta.0.insert(REQUEST_ID.to_owned(), Value::String(request.0));
+        result.meta = Some(meta);
         Ok(result.into())
     }
 

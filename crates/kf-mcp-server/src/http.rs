@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::Server;
+use crate::{Server, request_id};
 
 /// How to serve HTTP.
 #[derive(Debug, Clone)]
@@ -147,7 +147,8 @@ impl Server {
         });
         let mcp = Router::new()
             .route_service("/mcp", service)
-            .layer(middleware::from_fn_with_state(Arc::clone(&keeper), admit));
+            .layer(middleware::from_fn_with_state(Arc::clone(&keeper), admit))
+            .layer(middleware::from_fn(request_id::named));
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))
             .route("/ready", get(ready).with_state(Arc::clone(&keeper)))

@@ -8,6 +8,7 @@ pub mod confirm;
 mod handler;
 pub mod http;
 mod listings;
+mod request_id;
 mod resources;
 pub mod stdio;
 mod subscriptions;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kf_mcp_core::{CallMeta, Caller, Person, Progress};
+use kf_mcp_core::{CallMeta, Progress};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use crate::{open, shutdown};
 pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     let arguments = arguments(&options)?;
     let settings = Settings::load(&options.common, options.common.flags(), true)?;
-    let server = open::server(&settings)?;
+    let server = open::server(&settings, false)?;
     let engine = server.engine();
     let live = arguments
         .get("follow")
@@ -21,11 +21,10 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     let cancelled = CancellationToken::new();
     let (sink, mut reports) = tokio::sync::mpsc::channel::<Progress>(256);
     let meta = CallMeta {
-        caller: Caller::Local,
         cancelled: cancelled.clone(),
         progress: live.then_some(sink),
-        // who typed confirmed=true is the person
-        person: Person::Unreachable,
+        // who typed confirmed=true is the person: nobody else is asked
+        ..CallMeta::local()
     };
     let call = engine.call(&options.tool, arguments, meta);
     let mut call = std::pin::pin!(call);

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let server = open::server(settings)?;
+    let server = open::server(settings, true)?;
     if let Some(file) = &settings.policy {
         policy_file::follow(server.engine().clone(), file.clone());
     }

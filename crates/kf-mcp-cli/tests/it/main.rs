@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by ending"
 )]
 
+mod audit;
 mod command_line;
 mod confirm;
 mod guides;

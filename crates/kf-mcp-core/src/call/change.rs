@@ -58,17 +58,22 @@ pub(crate) async fn run<C: Change>(
         .tool(name));
     }
     if !confirmation.confirmed {
+        cx.decided("preview", &id);
         return preview(&plan, &id, &cx);
     }
+    cx.decided("confirmed", &id);
     match confirmation.person {
-        Person::Said { .. } => {}
+        Person::Said { .. } => cx.decided("accepted", &id),
         person => match cx
             .allowance()
             .policy()
             .before(C::SPEC.risk, person == Person::Reachable)
         {
             Before::Nothing => {}
-            Before::Ask => return question(&plan, id, &cx),
+            Before::Ask => {
+                cx.decided("asked", &id);
+                return question(&plan, id, &cx);
+            }
             Before::Refuse => {
                 let why = "the policy wants a person to confirm every change, and this client cannot ask one (it declares no elicitation)";
                 return Err(ToolError::new(ErrorCode::DeniedByPolicy, format!("call {name}"), why).fix(
@@ -77,6 +82,7 @@ pub(crate) async fn run<C: Change>(
             }
         },
     }
+    cx.audited().await?;
     cx.set_plan(cx.seed().to_owned(), Some(id));
     let output = C::apply(plan, &cx).await?;
     Answer::of(&output, cx.now())

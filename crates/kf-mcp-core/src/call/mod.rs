@@ -7,6 +7,7 @@ pub use self::person::{Person, Reply};
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::FutureExt;
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
 use crate::arguments;
+use crate::audit::{self, Audit, Calling, End};
 use crate::caller::Caller;
 use crate::catalogue::{Catalogue, Catalogues, Listed};
 use crate::cx::{Clock, Cx, ProgressSink};
@@ -21,7 +23,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::kube::Cluster;
 use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
-use crate::policy::Refusal;
+use crate::policy::{Decision, Refusal};
 use crate::telemetry::ServerLog;
 use crate::tool::{Confirmation, ToolSpec};
 
@@ -33,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) settings: Map<String, Value>,
     pub(crate) log: ServerLog,
+    pub(crate) audit: Audit,
     pub(crate) backends: crate::backend::Backends,
 }
 
@@ -49,6 +52,8 @@ pub struct EngineOptions {
     pub settings: Map<String, Value>,
     /// What the server logs.
     pub log: ServerLog,
+    /// Where audit lines go.
+    pub audit: Audit,
 }
 
 /// The call pipeline of a process. Cheap to clone.
@@ -68,6 +73,10 @@ pub struct CallMeta {
     pub progress: Option<ProgressSink>,
     /// The person behind the client.
     pub person: Person,
+    /// What tells this request from others, in the audit log and in the server's own.
+    pub request_id: String,
+    /// The session it belongs to, if it belongs to one.
+    pub session: Option<String>,
 }
 
 impl CallMeta {
@@ -78,8 +87,16 @@ impl CallMeta {
             cancelled: CancellationToken::new(),
             progress: None,
             person: Person::Unreachable,
+            request_id: request_id(),
+            session: None,
         }
     }
+}
+
+/// A new name for a request: 16 hex digits.
+pub fn request_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(0u8))
 }
 
 /// The answer of a call, and what it cost.
@@ -102,6 +119,7 @@ impl Engine {
             clock,
             settings,
             log,
+            audit,
         } = options;
         Self {
             shared: Arc::new(Shared {
@@ -110,6 +128,7 @@ impl Engine {
                 clock,
                 settings,
                 log,
+                audit,
                 backends: Default::default(),
             }),
         }
@@ -153,22 +172,70 @@ impl Engine {
     /// its deadline and until the client gives up. The deadline of a tool starts after its arguments are known to be good.
     pub async fn call(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
         let catalogue = self.catalogue_of(&meta.caller);
-        let Some(tool) = catalogue.get(name) else {
-            return catalogue.hidden(name).map(|decision| {
-                let refusal = Refusal {
-                    why: decision.by.clone(),
-                    fix: decision.fix.clone(),
-                };
-                Called {
-                    answer: Answer::error(&refusal.error(format!("call {name}"))),
-                    requests: 0,
-                    asked: Vec::new(),
-                }
-            });
+        let spec = match (catalogue.get(name), catalogue.hidden(name)) {
+            (Some(tool), _) => &tool.spec,
+            (None, Some(hidden)) => &hidden.spec,
+            (None, None) => return None,
         };
+        let audit = &self.shared.audit;
+        let calling = audit.is_on().then(|| {
+            Arc::new(Calling {
+                request_id: meta.request_id.clone(),
+                session: meta.session.clone(),
+                caller: meta.caller.as_str().to_owned(),
+                persona: catalogue.persona().to_owned(),
+                tool: spec.name,
+                risk: spec.risk,
+                arguments: audit::arguments(&given),
+                started: Instant::now(),
+                decided: Default::default(),
+            })
+        });
+        let request_id = meta.request_id.clone();
+        let (result, requests, asked) = match catalogue.get(name) {
+            Some(tool) => self.run(tool, given, meta, &catalogue, calling.clone()).await,
+            None => (Err(refused(&catalogue, name)), 0, Vec::new()),
+        };
+        let (answer, code) = match result {
+            Ok(answer) => {
+                tracing::debug!(tool = name, requests, request_id, "answered");
+                (answer, "ok")
+            }
+            Err(error) => {
+                let error = visible(&catalogue, error);
+                let code = error.code.as_str();
+                tracing::info!(tool = name, requests, code, request_id, answered = %error.answered, "failed");
+                (Answer::error(&error), code)
+            }
+        };
+        if let Some(calling) = calling {
+            let end = End {
+                result: code,
+                requests,
+                asked: &asked,
+                answer: &answer.structured,
+            };
+            audit.ended(&calling, &end);
+        }
+        Some(Called {
+            answer,
+            requests,
+            asked,
+        })
+    }
+
+    /// Runs a tool that the caller may use; the outcome, how many requests it made, and what for.
+    async fn run(
+        &self,
+        tool: &Listed,
+        given: Map<String, Value>,
+        meta: CallMeta,
+        catalogue: &Arc<Catalogue>,
+        calling: Option<Arc<Calling>>,
+    ) -> (Result<Answer, ToolError>, u32, Vec<Asked>) {
         let gate = Arc::new(Gate::new(
             Arc::clone(&self.shared.cluster),
-            Arc::clone(&catalogue),
+            Arc::clone(catalogue),
             &tool.spec,
             meta.caller,
             meta.cancelled,
@@ -176,34 +243,25 @@ impl Engine {
         let result = match prepare(tool, given) {
             Ok((arguments, mut confirmation)) => {
                 confirmation.person = meta.person;
-                let cx = Cx::new(Arc::clone(&self.shared), Arc::clone(&gate), meta.progress);
+                let cx = Cx::new(Arc::clone(&self.shared), Arc::clone(&gate), meta.progress, calling);
                 run(tool, arguments, confirmation, cx, &gate).await
             }
             Err(error) => Err(error),
         };
-        let requests = gate.requests();
-        let answer = match result {
-            Ok(answer) => {
-                tracing::debug!(tool = name, requests, "answered");
-                answer
-            }
-            Err(error) => {
-                let error = visible(&catalogue, error);
-                tracing::info!(tool = name, requests, code = error.code.as_str(), answered = %error.answered, "failed");
-                Answer::error(&error)
-            }
-        };
-        Some(Called {
-            answer,
-            requests,
-            asked: gate.trace(),
-        })
+        (result, gate.requests(), gate.trace())
     }
 
     /// The nearest name to one that does not exist, for the protocol's error.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         nearest(name, self.catalogue().tools().iter().map(|tool| tool.spec.name))
     }
+}
+
+/// What a caller is told who may not use a tool.
+fn refused(catalogue: &Catalogue, name: &str) -> ToolError {
+    let decision = catalogue.hidden(name).map(|hidden| hidden.decision.clone());
+    let Decision { by, fix, .. } = decision.unwrap_or_default();
+    Refusal { why: by, fix }.error(format!("call {name}"))
 }
 
 /// An error does not send a caller to a tool that it cannot see.

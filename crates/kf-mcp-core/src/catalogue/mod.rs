@@ -132,8 +132,17 @@ pub struct Catalogue {
     allowance: Allowance,
     tools: Vec<Listed>,
     by_name: BTreeMap<&'static str, usize>,
-    hidden: BTreeMap<&'static str, Decision>,
+    hidden: BTreeMap<&'static str, Hidden>,
     instructions: [String; Tier::ALL.len()],
+}
+
+/// A tool that exists and may not be used.
+#[derive(Debug, Clone)]
+pub struct Hidden {
+    /// The tool.
+    pub spec: ToolSpec,
+    /// Why not.
+    pub decision: Decision,
 }
 
 /// What to make a catalogue of, without a policy.
@@ -164,7 +173,7 @@ impl Catalogue {
             if decision.allowed {
                 visible.insert(spec.name);
             } else {
-                hidden.insert(spec.name, decision);
+                hidden.insert(spec.name, Hidden { spec: *spec, decision });
             }
         }
         let tools = all.listed(&visible);
@@ -198,7 +207,7 @@ impl Catalogue {
     }
 
     /// Why a tool that exists in the chosen modules may not be used.
-    pub fn hidden(&self, name: &str) -> Option<&Decision> {
+    pub fn hidden(&self, name: &str) -> Option<&Hidden> {
         self.hidden.get(name)
     }
 

@@ -9,7 +9,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::tool::{Cost, Phase, Risk, ToolSpec};
 
 /// Whether a tool may be used, and what decides it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
     /// Whether it may.
     pub allowed: bool,
