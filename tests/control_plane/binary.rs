@@ -15,6 +15,9 @@ pub(crate) fn add(tests: &mut Tests) {
     tests.add("binary::a_submitted_job_runs_and_kubectl_agrees", 2, async |stage| {
         a_submitted_job_runs_and_kubectl_agrees(&stage).await;
     });
+    tests.add("binary::the_printed_rights_are_enough_and_no_more", 0, async |stage| {
+        the_printed_rights_are_enough_and_no_more(&stage).await;
+    });
     tests.add(
         "binary::a_user_with_the_shipped_role_works_in_one_namespace",
         0,
@@ -22,6 +25,96 @@ pub(crate) fn add(tests: &mut Tests) {
             a_user_with_the_shipped_role_works_in_one_namespace(&stage).await;
         },
     );
+}
+
+/// What `kubeflow-mcp rbac` prints is enough for the tools it is printed for, and for no others.
+async fn the_printed_rights_are_enough_and_no_more(stage: &Arc<Stage>) {
+    let world: World = stage.world("rbac").await;
+    for scope in ["namespace", "cluster"] {
+        printed_rights(stage, &world, scope).await;
+    }
+}
+
+async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
+    let namespace = world.namespace.as_str();
+    let admin = stage.plane.layout().kubeconfig();
+    let folder = tempfile::tempdir().unwrap();
+    let (mcp, kubectl) = (built("kubeflow-mcp"), stage.plane.kubectl());
+    let name = format!("{scope}-{namespace}");
+    let account = format!("{namespace}/{name}");
+    let printed = [
+        "rbac",
+        "--persona",
+        "ml-engineer",
+        "--scope",
+        scope,
+        "--namespace",
+        namespace,
+        "--service-account",
+        &account,
+    ];
+    let (good, manifests) = run(&mcp, &admin, &printed).await;
+    assert!(good, "{manifests}");
+    let file = folder.path().join("rbac.yaml");
+    std::fs::write(&file, manifests).unwrap();
+    for arguments in [
+        &["create", "serviceaccount", &name, "-n", namespace][..],
+        &["apply", "-f", file.to_str().unwrap()],
+    ] {
+        let (good, said) = run(&kubectl, &admin, arguments).await;
+        assert!(good, "{said}");
+    }
+    let (good, token) = run(&kubectl, &admin, &["create", "token", &name, "-n", namespace]).await;
+    assert!(good, "{token}");
+    // the administrator's kubeconfig, with the account's token instead of the certificate
+    let mut config: Value = serde_saphyr::from_str(&std::fs::read_to_string(&admin).unwrap()).unwrap();
+    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    let own = folder.path().join("kubeconfig");
+    std::fs::write(&own, config.to_string()).unwrap();
+    let place = format!("namespace={namespace}");
+    let call = async |tool: &str, arguments: &[&str]| {
+        let all = [&["call", tool, "--persona", "platform-admin", &place][..], arguments].concat();
+        run(&mcp, &own, &all).await
+    };
+    // rights that were just given reach the API server's authorizer a moment later
+    let may = async || call("list_training_jobs", &[]).await.0.then_some(());
+    world.place.until("the rights", may).await;
+    let job = [
+        "name=hers",
+        "image=example.com/train:1",
+        "gpu_per_node=0",
+        "confirmed=true",
+    ];
+    for (tool, arguments) in [
+        ("run_container_training", &job[..]),
+        ("get_training_job", &["name=hers"]),
+        ("get_training_events", &["name=hers"]),
+        (
+            "update_training_job",
+            &["name=hers", "action=suspend", "confirmed=true"],
+        ),
+        ("diagnose_training_job", &["name=hers"]),
+        ("pre_flight", &["gpu_per_node=0"]),
+        ("list_runtimes", &[]),
+        ("delete_training_job", &["name=hers", "confirmed=true"]),
+    ] {
+        let (good, said) = call(tool, arguments).await;
+        // what lies in other namespaces is not seen with the rights in one
+        let bad = |line: &str| line.contains("forbidden") && !(scope == "namespace" && line.starts_with("not seen:"));
+        assert!(good && !said.lines().any(bad), "{tool}: {said}");
+    }
+    let spec = r#"spec={"template": {"spec": {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node", "image": "a"}]}}}}}]}}}"#;
+    let (good, said) = call("create_runtime", &["name=own", spec]).await;
+    assert!(!good && said.contains("forbidden"), "{said}");
+    let (good, said) = run(&mcp, &own, &["call", "list_training_jobs", "namespace=*"]).await;
+    assert!(
+        good == (scope == "cluster") && good != said.contains("forbidden"),
+        "{said}"
+    );
+    for kind in ["clusterrole", "clusterrolebinding"] {
+        let (good, said) = run(&kubectl, &admin, &["delete", kind, &name]).await;
+        assert!(good, "{said}");
+    }
 }
 
 /// Runs a program as the user of a kubeconfig; whether it succeeded, and what it printed.

@@ -339,3 +339,50 @@ async fn requests_per_call() {
     }
     insta::assert_snapshot!(lines.join("\n"));
 }
+
+/// Rights in a namespace leave out what has none: the list of such kinds is what the API server says.
+#[tokio::test]
+async fn kinds_without_a_namespace_are_known() {
+    let world = World::new("showcase");
+    queues::define(&world.place).await;
+    let served = world.place.ask("GET", "/apis", "", None).await.json();
+    let mut lists = vec!["/api/v1".to_owned()];
+    for group in served["groups"].as_array().unwrap() {
+        let versions = group["versions"].as_array().unwrap().iter();
+        lists.extend(versions.map(|version| format!("/apis/{}", version["groupVersion"].as_str().unwrap())));
+    }
+    let mut namespaced = BTreeMap::new();
+    for list in lists {
+        let group = list
+            .strip_prefix("/apis/")
+            .and_then(|list| list.split('/').next())
+            .unwrap_or_default();
+        let kinds = world.place.ask("GET", &list, "", None).await.json();
+        for kind in kinds["resources"].as_array().unwrap() {
+            let name = kind["name"].as_str().unwrap().to_owned();
+            namespaced.insert((group.to_owned(), name), kind["namespaced"] == true);
+        }
+    }
+    let mut unknown = BTreeSet::new();
+    for spec in kf_mcp_tests::world::catalogues(kf_mcp_core::Policy::default(), "platform-admin")
+        .tools()
+        .specs()
+    {
+        for access in spec.access {
+            match namespaced.get(&(access.group.to_owned(), access.resource.to_owned())) {
+                Some(namespaced) => assert_eq!(
+                    kf_mcp_core::rbac::is_of_the_cluster(access),
+                    !namespaced,
+                    "{} of {}",
+                    access.resource,
+                    spec.name
+                ),
+                None => {
+                    unknown.insert(format!("{}/{}", access.group, access.resource));
+                }
+            }
+        }
+    }
+    // of groups that the sandbox does not serve
+    insta::assert_snapshot!(unknown.into_iter().collect::<Vec<_>>().join("\n"));
+}

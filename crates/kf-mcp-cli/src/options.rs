@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Tools(ToolsOptions),
     /// Call one tool and print its answer.
     Call(CallOptions),
+    /// Print the rights that the chosen tools need, as Kubernetes roles and bindings: kubeflow-mcp rbac | kubectl apply -f -
+    Rbac(RbacOptions),
     /// Look at a policy file before it is used.
     Policy {
         #[command(subcommand)]
@@ -219,6 +221,25 @@ pub(crate) struct CallOptions {
     /// Print the structured answer instead of the text.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
+}
+
+/// How far rights reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RbacScope {
+    Namespace,
+    Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RbacOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Rights in the one namespace of --namespace, or in all.
+    #[arg(long, value_enum, default_value = "namespace")]
+    pub(crate) scope: RbacScope,
+    /// Who gets them [default: kubeflow-mcp in the namespace].
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) service_account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

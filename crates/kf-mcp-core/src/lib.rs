@@ -23,6 +23,7 @@ pub mod names;
 pub mod paging;
 mod parse;
 pub mod policy;
+pub mod rbac;
 pub mod redact;
 mod schema;
 pub mod telemetry;

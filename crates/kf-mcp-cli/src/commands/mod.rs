@@ -4,6 +4,7 @@ mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod policy;
+mod rbac;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Policy {
             command: PolicyCommand::Check(options),
         } => policy::check(&options),
+        Command::Rbac(options) => rbac::run(&options),
         Command::Call(options) => run_on(1, call::run(options)),
         #[cfg(feature = "sandbox")]
         Command::Demo(_) => run_on(2, demo::run()),

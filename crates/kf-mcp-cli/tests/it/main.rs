@@ -9,6 +9,7 @@
 mod audit;
 mod command_line;
 mod confirm;
+mod crash;
 mod guides;
 mod http;
 mod no_cluster;

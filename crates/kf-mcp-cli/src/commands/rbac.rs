@@ -1,0 +1,38 @@
+//! `rbac`: the rights that the chosen tools need, as Kubernetes objects, without a cluster.
+
+use std::process::ExitCode;
+
+use kf_mcp_core::names::{is_label, is_subdomain};
+use kf_mcp_core::rbac::{self, Grant, Reach};
+
+use crate::open;
+use crate::options::{RbacOptions, RbacScope};
+use crate::settings::{Settings, Unusable};
+
+/// The name of what is made where nothing else is said.
+const NAME: &str = "kubeflow-mcp";
+
+pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(&options.common, options.common.flags(), true)?;
+    let catalogue = open::catalogues(&settings)?.default();
+    let namespace = settings.namespace.as_deref().unwrap_or("default");
+    let account = match &options.service_account {
+        None => (namespace, NAME),
+        Some(account) => account
+            .split_once('/')
+            .filter(|(namespace, name)| is_label(namespace) && is_subdomain(name))
+            .ok_or_else(|| Unusable(format!("service account `{account}` is not of the form NAMESPACE/NAME")))?,
+    };
+    let grant = Grant {
+        name: account.1,
+        namespace,
+        reach: match options.scope {
+            RbacScope::Namespace => Reach::Namespace,
+            RbacScope::Cluster => Reach::Cluster,
+        },
+        account,
+    };
+    let specs = catalogue.tools().iter().map(|tool| &tool.spec);
+    super::print(rbac::manifests(specs, &grant).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,203 @@
+//! The rights that a set of tools needs, from what the tools declare: Kubernetes' own RBAC objects, least privilege.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::tool::{Access, Need, ToolSpec};
+
+/// Kinds without a namespace: only a ClusterRole can give rights on them.
+const OF_THE_CLUSTER: [&str; 10] = [
+    "namespaces",
+    "nodes",
+    "customresourcedefinitions",
+    "clustertrainingruntimes",
+    "clusterqueues",
+    "resourceslices",
+    "storageclasses",
+    "queues",
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+];
+
+/// Where the rights hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// In one namespace; kinds without a namespace in the cluster all the same.
+    Namespace,
+    /// In all namespaces.
+    Cluster,
+}
+
+/// Who gets the rights, and where.
+#[derive(Debug, Clone)]
+pub struct Grant<'a> {
+    /// The name of the roles and bindings.
+    pub name: &'a str,
+    /// The namespace in which they hold with [`Reach::Namespace`].
+    pub namespace: &'a str,
+    /// How far they reach.
+    pub reach: Reach,
+    /// Namespace and name of the service account.
+    pub account: (&'a str, &'a str),
+}
+
+/// What is asked of one kind, and by whom.
+#[derive(Debug, Default)]
+struct Asked {
+    verbs: BTreeSet<&'static str>,
+    /// Tools that fail without.
+    needed: BTreeSet<&'static str>,
+    /// Tools that can do without, and say what they could not see.
+    useful: BTreeSet<&'static str>,
+}
+
+/// A group and a resource of it.
+type Kind = (&'static str, &'static str);
+
+/// The YAML documents of the roles and bindings that give tools what they declare. Names are Kubernetes names.
+pub fn manifests<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, grant: &Grant<'_>) -> String {
+    let mut here: BTreeMap<Kind, Asked> = BTreeMap::new();
+    let mut everywhere: BTreeMap<Kind, Asked> = BTreeMap::new();
+    for spec in tools {
+        for access in spec.access {
+            let wide = grant.reach == Reach::Cluster || is_of_the_cluster(access);
+            let kinds = if wide { &mut everywhere } else { &mut here };
+            let asked = kinds.entry((access.group, access.resource)).or_default();
+            asked.verbs.extend(access.verbs);
+            match access.need {
+                Need::Required => asked.needed.insert(spec.name),
+                Need::Degrades | Need::WithArgument(_) => asked.useful.insert(spec.name),
+            };
+        }
+    }
+    let mut text = String::new();
+    if !here.is_empty() {
+        role(&mut text, "Role", Some(grant.namespace), &here, grant);
+    }
+    if !everywhere.is_empty() {
+        role(&mut text, "ClusterRole", None, &everywhere, grant);
+    }
+    text
+}
+
+/// Whether an access is to a kind without a namespace.
+pub fn is_of_the_cluster(access: &Access) -> bool {
+    OF_THE_CLUSTER.contains(&access.resource)
+}
+
+/// A role and its binding.
+fn role(text: &mut String, kind: &str, namespace: Option<&str>, kinds: &BTreeMap<Kind, Asked>, grant: &Grant<'_>) {
+    const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
+    let (name, (account_namespace, account)) = (grant.name, grant.account);
+    let place = namespace.map_or_else(String::new, |namespace| format!(", namespace: {namespace}"));
+    line(
+        text,
+        format_args!("---\n{VERSION}\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nrules:"),
+    );
+    for ((group, resource), asked) in kinds {
+        for (words, tools) in [
+            ("needed by", &asked.needed),
+            ("used where it is given by", &asked.useful),
+        ] {
+            let tools: Vec<&str> = tools
+                .iter()
+                .filter(|tool| std::ptr::eq(tools, &asked.needed) || !asked.needed.contains(*tool))
+                .copied()
+                .collect();
+            if !tools.is_empty() {
+                line(text, format_args!("  # {words} {}", tools.join(", ")));
+            }
+        }
+        let verbs: Vec<&str> = asked.verbs.iter().copied().collect();
+        line(
+            text,
+            format_args!(
+                "  - {{apiGroups: [{group:?}], resources: [{resource:?}], verbs: [{}]}}",
+                verbs.join(", ")
+            ),
+        );
+    }
+    line(
+        text,
+        format_args!(
+            "---\n{VERSION}\nkind: {kind}Binding\nmetadata: {{name: {name}{place}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {name}}}\n\
+             subjects:\n  - {{kind: ServiceAccount, name: {account}, namespace: {account_namespace}}}"
+        ),
+    );
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // writing to a text does not fail
+    writeln!(text, "{what}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tool::Phase;
+
+    const LIST: ToolSpec = ToolSpec::read("list_things", Phase::Discovery).access(&[
+        Access::new("example.com", "things", &["list"]).cluster(),
+        Access::new("", "nodes", &["list"]).cluster().degrades(),
+    ]);
+    const DELETE: ToolSpec = ToolSpec::destructive("delete_thing", Phase::Lifecycle).access(&[
+        Access::new("example.com", "things", &["get", "delete"]),
+        Access::new("", "pods/log", &["get"]).degrades(),
+    ]);
+
+    fn of(reach: Reach) -> String {
+        let grant = Grant {
+            name: "mcp",
+            namespace: "team-a",
+            reach,
+            account: ("kubeflow", "server"),
+        };
+        manifests([&LIST, &DELETE], &grant)
+    }
+
+    #[test]
+    fn in_a_namespace_only_what_has_none_is_given_in_the_cluster() {
+        insta::assert_snapshot!(of(Reach::Namespace), @r#"
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: Role
+        metadata: {name: mcp, namespace: team-a}
+        rules:
+          # used where it is given by delete_thing
+          - {apiGroups: [""], resources: ["pods/log"], verbs: [get]}
+          # needed by delete_thing, list_things
+          - {apiGroups: ["example.com"], resources: ["things"], verbs: [delete, get, list]}
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: RoleBinding
+        metadata: {name: mcp, namespace: team-a}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: mcp}
+        subjects:
+          - {kind: ServiceAccount, name: server, namespace: kubeflow}
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRole
+        metadata: {name: mcp}
+        rules:
+          # used where it is given by list_things
+          - {apiGroups: [""], resources: ["nodes"], verbs: [list]}
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRoleBinding
+        metadata: {name: mcp}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: mcp}
+        subjects:
+          - {kind: ServiceAccount, name: server, namespace: kubeflow}
+        "#);
+    }
+
+    #[test]
+    fn in_the_cluster_everything_is_one_role() {
+        let text = of(Reach::Cluster);
+        assert!(
+            !text.contains("kind: Role\n") && text.contains("resources: [\"things\"]"),
+            "{text}"
+        );
+    }
+}
