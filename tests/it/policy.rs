@@ -322,6 +322,11 @@ async fn another_policy_is_in_force_at_once_and_a_broken_one_is_not() {
     assert!(catalogues.default().get("delete_training_job").is_none());
     let error = world.bad("delete_training_job", json!({"name": "bert-finetune"})).await;
     assert_eq!(error["code"], "denied_by_policy");
+    // other personas have catalogues of their own, under the same policy
+    let engineers = catalogues.of("platform-admin").unwrap();
+    assert!(engineers.get("create_runtime").is_some() && engineers.get("delete_runtime").is_none());
+    assert!(Arc::ptr_eq(&engineers, &catalogues.of("platform-admin").unwrap()));
+    assert!(catalogues.of("nobody").is_none());
     // a policy without the persona that the server runs with
     let own = World::under("showcase", TEAM, "night-shift");
     let without = Policy::parse("policy: {}").unwrap();

@@ -20,18 +20,21 @@ pub(crate) fn follow(engine: Engine, file: PathBuf) {
         // dropping the watcher would end the watch
         let _watcher = watch(&file, told);
         let mut hangups = hangups();
-        let mut before = std::fs::read(&file).ok();
+        let in_force = engine.catalogue().allowance().policy().source().as_bytes().to_vec();
+        let mut before = Some(in_force);
+        let mut asked = false;
         loop {
-            let asked = tokio::select! {
-                Some(()) = changes.recv() => false,
-                () = hung_up(&mut hangups) => true,
-            };
-            tokio::time::sleep(SETTLE).await;
+            // the first time at once: it may have changed between being read and being watched
             let now = std::fs::read(&file).ok();
             if asked || now != before {
                 before = now;
                 reload(&engine, &file);
             }
+            asked = tokio::select! {
+                Some(()) = changes.recv() => false,
+                () = hung_up(&mut hangups) => true,
+            };
+            tokio::time::sleep(SETTLE).await;
         }
     });
 }

@@ -217,7 +217,7 @@ impl Cx {
                 Ok(Scope::Several(allowed::namespaces(self).await?.names))
             }
             Some(NamespaceOrAll::All) => Ok(Scope::All),
-            Some(NamespaceOrAll::One(one)) => Ok(Scope::One(one.to_string())),
+            Some(NamespaceOrAll::One(one)) => Ok(Scope::One(self.namespace(Some(one)).await?)),
             None => Ok(Scope::One(self.namespace(None).await?)),
         }
     }

@@ -237,25 +237,29 @@ impl ServerHandler for Handler {
         let arguments = params.arguments.unwrap_or_default();
         let way = Way::of(&cx);
         let request = request_id::of(&cx);
-        let bound = || confirm::bound(Caller::Local.as_str(), &params.name, &arguments);
+        let bound = |arguments: &Map<String, Value>| confirm::bound(Caller::Local.as_str(), &params.name, arguments);
         let person = match &params.request_state {
             Some(state) if way == Way::Again => {
                 self.confirmations
-                    .person(state, params.input_responses.as_ref(), &bound())?
+                    .person(state, params.input_responses.as_ref(), &bound(&arguments))?
             }
             _ => way.person(),
         };
-        let mut called = self
-            .run(&params.name, arguments.clone(), person, request.clone(), &cx)
-            .await;
+        // a call that may have to be made again keeps what it was made with
+        let kept = if way == Way::None {
+            Map::new()
+        } else {
+            arguments.clone()
+        };
+        let mut called = self.run(&params.name, arguments, person, request.clone(), &cx).await;
         if let Some(question) = called.as_ref().and_then(|called| called.answer.question.clone()) {
             if way == Way::Again {
-                return Ok(self.confirmations.required(&question, &bound())?.into());
+                return Ok(self.confirmations.required(&question, &bound(&kept))?.into());
             }
             let reply = self.confirmations.ask(&question, &cx).await?;
             let plan_id = question.plan_id;
             let person = Person::Said { plan_id, reply };
-            called = self.run(&params.name, arguments, person, request.clone(), &cx).await;
+            called = self.run(&params.name, kept, person, request.clone(), &cx).await;
         }
         let Some(called) = called else {
             let near = self

@@ -80,6 +80,16 @@ async fn over_stdio<H: ClientHandler>(
     policy: &str,
     mode: ClientLifecycleMode,
 ) -> (Client<H>, tempfile::TempDir) {
+    patient(handler, policy, mode, "300").await
+}
+
+/// The same, with a server that waits for the person only so long.
+async fn patient<H: ClientHandler>(
+    handler: H,
+    policy: &str,
+    mode: ClientLifecycleMode,
+    seconds: &str,
+) -> (Client<H>, tempfile::TempDir) {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("policy.yaml"), policy).unwrap();
     let mut command = tokio::process::Command::new(BINARY);
@@ -93,7 +103,7 @@ async fn over_stdio<H: ClientHandler>(
             "--policy",
             "policy.yaml",
         ])
-        .args(["--confirm-within", "2"])
+        .args(["--confirm-within", seconds])
         .current_dir(home.path())
         .env_clear()
         .env("HOME", home.path());
@@ -182,7 +192,7 @@ async fn a_name_that_was_made_up_is_the_one_the_person_was_shown() {
 #[tokio::test]
 async fn a_person_who_says_nothing_has_not_said_yes() {
     let [(_, legacy), _] = modes();
-    let (client, _home) = over_stdio(Person::who(Does::Nothing), PERSON, legacy).await;
+    let (client, _home) = patient(Person::who(Does::Nothing), PERSON, legacy, "1").await;
     assert_eq!(
         code(&client, "run_container_training", submit("silent")).await,
         "timeout"

@@ -186,7 +186,6 @@ async fn http_client(port: u16, handler: Noting, mode: ClientLifecycleMode) -> R
 #[cfg(unix)]
 #[tokio::test]
 async fn a_broken_policy_leaves_the_one_before_and_a_hangup_reads_again() {
-    let home = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "policy: {deny: [delete_runtime]}\n");
     let served = Served::start(&[
@@ -215,10 +214,7 @@ async fn a_broken_policy_leaves_the_one_before_and_a_hangup_reads_again() {
     assert_eq!(told.recv().await, Some(()));
     assert!(sees(&client, "delete_runtime").await);
     // told to look, it looks although nothing has changed
-    std::process::Command::new("kill")
-        .args(["-HUP", &served.id().to_string()])
-        .current_dir(home.path())
-        .status()
-        .unwrap();
+    let server = rustix::process::Pid::from_raw(served.id().cast_signed()).unwrap();
+    rustix::process::kill_process(server, rustix::process::Signal::HUP).unwrap();
     assert_eq!(told.recv().await, Some(()));
 }

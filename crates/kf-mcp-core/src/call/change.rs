@@ -17,8 +17,8 @@ const QUESTION: usize = 1500;
 /// How many characters of a plan id are the seed; the others are the digest.
 const SEED: usize = 5;
 
-/// Plans, and applies when that was confirmed: by the caller, and by the person where the policy wants that. A `plan_id` must be the id of the plan as it is now: plans do not travel,
-/// so what is applied is always what the server has just validated.
+/// Plans, and applies when that was confirmed: by the caller, and by the person where the policy wants that. A `plan_id` must
+/// be the id of the plan as it is now: plans do not travel, so what is applied is always what the server has just validated.
 pub(crate) async fn run<C: Change>(
     arguments: Map<String, Value>,
     confirmation: Confirmation,
@@ -91,7 +91,8 @@ pub(crate) async fn run<C: Change>(
 /// The plan as the person is asked about it.
 fn question<P: Serialize + Render>(plan: &P, id: String, cx: &Cx) -> Result<Answer, ToolError> {
     let mut answer = Answer::of(plan, cx.now())?;
-    let message = format!("Shall this be done?\n{}", text::bounded(&answer.text, QUESTION));
+    let shown = text::bounded(&text::clean(&answer.text), QUESTION);
+    let message = format!("Shall this be done?\n{shown}");
     answer.structured = json!({"preview": answer.structured, "plan_id": id});
     answer.text = format!("Waiting for the person's yes, nothing has changed:\n{}", answer.text);
     answer.question = Some(Question { message, plan_id: id });

@@ -138,6 +138,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, Vec<Problem>> {
         cluster_capacity: body.cluster_capacity,
         personas,
         origin: None,
+        source: String::new(),
     })
 }
 

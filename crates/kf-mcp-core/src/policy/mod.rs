@@ -86,6 +86,7 @@ pub struct Policy {
     pub cluster_capacity: bool,
     personas: BTreeMap<String, Custom>,
     origin: Option<PathBuf>,
+    source: String,
 }
 
 impl Policy {
@@ -94,6 +95,7 @@ impl Policy {
         let text = std::fs::read_to_string(file).map_err(|error| PolicyError::unreadable(file, &error.to_string()))?;
         let mut policy = Self::parse(&text).map_err(|problems| PolicyError::of(file, problems))?;
         policy.origin = Some(file.to_owned());
+        policy.source = text;
         Ok(policy)
     }
 
@@ -105,6 +107,11 @@ impl Policy {
     /// The file it was read from.
     pub fn origin(&self) -> Option<&Path> {
         self.origin.as_deref()
+    }
+
+    /// The text that it was read from, to tell whether the file has another by now.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// A persona by its name: a built-in one, or one of this policy.
