@@ -278,6 +278,23 @@ async fn a_job_takes_no_more_than_the_policy_allows() {
         .await,
     ];
     insta::assert_snapshot!(told.join("\n"));
+    let checked = world
+        .good("pre_flight", json!({"num_workers": 2, "gpu_per_node": 4}))
+        .await;
+    let blocker = &checked["blockers"][0];
+    assert_eq!(
+        (&checked["ready"], &blocker["check"]),
+        (&json!(false), &json!("policy")),
+        "{checked}"
+    );
+    assert!(
+        blocker["answered"].to_string().contains("at most 4 accelerators"),
+        "{checked}"
+    );
+    let checked = world
+        .good("pre_flight", json!({"num_workers": 2, "gpu_per_node": 2}))
+        .await;
+    assert!(!checked.to_string().contains("policy"), "{checked}");
     let mut fits = wish("fits", 2, 2);
     fits["suspend"] = json!(true);
     world.confirmed("run_container_training", fits).await;

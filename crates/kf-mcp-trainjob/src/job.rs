@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::lenient;
 use crate::progress::Progress;
-use crate::resources::{Devices, accelerators, devices};
+use crate::resources::{Devices, devices, extended};
 
 /// A training job.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -141,10 +141,10 @@ impl Resources {
         devices(&self.limits).or_else(|| devices(&self.requests))
     }
 
-    /// All accelerators of a node.
-    pub fn accelerators(&self) -> BTreeMap<String, u64> {
-        let mut all = accelerators(&self.requests);
-        all.extend(accelerators(&self.limits));
+    /// The extended resources of a node.
+    pub fn extended(&self) -> BTreeMap<String, u64> {
+        let mut all = extended(&self.requests);
+        all.extend(extended(&self.limits));
         all
     }
 }

@@ -31,7 +31,7 @@ pub use name::{JobName, NAME_PATTERN, generated_name, max_name_length};
 pub use progress::{Progress, ProgressMetric};
 pub use quantity::{count, is_quantity, same_quantity};
 pub use reserved::{reserved_env, reserved_names};
-pub use resources::{Devices, ResourceError, accelerators, devices, node_resources};
+pub use resources::{Devices, ResourceError, devices, extended, node_resources};
 pub use runtime::{ClaimTemplate, Container, Policy, ReplicatedJob, Runtime, RuntimeScope};
 pub use status::{JobState, SuspendTrap, suspend_trap};
 pub use syntax::{env_name, image, label_key, label_value};

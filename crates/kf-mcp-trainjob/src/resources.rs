@@ -119,9 +119,9 @@ pub fn devices(resources: &BTreeMap<String, String>) -> Option<Devices> {
     })
 }
 
-/// All accelerators among the resources of a node.
-pub fn accelerators(resources: &BTreeMap<String, String>) -> BTreeMap<String, u64> {
-    let all = resources.iter().filter(|(name, _)| rank(name).is_some());
+/// The extended resources of a node, which have a vendor's domain: accelerators, and other devices.
+pub fn extended(resources: &BTreeMap<String, String>) -> BTreeMap<String, u64> {
+    let all = resources.iter().filter(|(name, _)| name.contains('/'));
     all.filter_map(|(name, amount)| Some((name.clone(), count(amount)?)))
         .collect()
 }

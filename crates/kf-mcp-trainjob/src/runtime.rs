@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::FRAMEWORK_LABEL;
 use crate::lenient::{items, quantity, text, texts};
-use crate::resources::{Devices, accelerators, devices};
+use crate::resources::{Devices, devices, extended};
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
 
@@ -223,11 +223,12 @@ impl Runtime {
         devices(&self.node()?.resources)
     }
 
-    /// All accelerators that each node gets when the job does not say.
-    pub fn accelerators(&self) -> BTreeMap<String, u64> {
-        self.node()
-            .map(|node| accelerators(&node.resources))
-            .unwrap_or_default()
+    /// The extended resources of each node of a job that asks for some itself: Trainer adds those of the runtime's container
+    /// to the job's, which win.
+    pub fn extended_with(&self, own: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        let mut all = self.node().map(|node| extended(&node.resources)).unwrap_or_default();
+        all.extend(own);
+        all
     }
 
     /// The parts that fetch a dataset or model before the training.

@@ -27,6 +27,12 @@ fn main() {
             "venv/bin/python",
             mcp_sdk,
         ),
+        trial(
+            "the Python MCP SDK asks the person",
+            place.as_deref(),
+            "venv/bin/python",
+            mcp_sdk_asks,
+        ),
     ];
     libtest_mimic::run(&arguments, tests).exit();
 }
@@ -238,4 +244,45 @@ asyncio.run(main())
         &text,
         &["auto True True 3", "legacy True True 3", "2026-07-28 True True 3"],
     )
+}
+
+/// What the person says is what happens, in both generations of the protocol; and without anybody to ask nothing does.
+fn mcp_sdk_asks(python: &Path) -> Result<(), Failed> {
+    let script = r#"
+import asyncio, os, sys, tempfile
+from mcp import Client, StdioServerParameters
+from mcp.types import ElicitResult
+async def main():
+    policy = os.path.join(tempfile.mkdtemp(), "policy.yaml")
+    with open(policy, "w") as file:
+        file.write("policy: {require_confirmation: person}")
+    args = ["serve", "--sandbox", "--no-banner", "--log-level", "error", "--persona", "ml-engineer", "--policy", policy]
+    for mode in ("legacy", "2026-07-28"):
+        for action in ("accept", "decline", "cancel", None):
+            asked = []
+            async def person(context, params):
+                asked.append(params.message)
+                return ElicitResult(action=action, content={"confirm": True} if action == "accept" else None)
+            server = StdioServerParameters(command=sys.argv[1], args=args)
+            client = Client(server, mode=mode, **({"elicitation_callback": person} if action else {}))
+            async with client:
+                job = {"name": "asked", "image": "example.com/train:1", "gpu_per_node": 0, "confirmed": True}
+                answer = (await client.call_tool("run_container_training", job)).structured_content
+                code = answer.get("error", {}).get("code", "done")
+                there = not (await client.call_tool("get_training_job", {"name": "asked"})).is_error
+                print(mode, action, code, len(asked), there)
+asyncio.run(main())
+"#;
+    let text = run(Command::new(python).args(["-c", script, BINARY]))?;
+    for mode in ["legacy", "2026-07-28"] {
+        for said in [
+            "accept done 1 True",
+            "decline declined 1 False",
+            "cancel cancelled 1 False",
+            "None denied_by_policy 0 False",
+        ] {
+            must_say(&text, &[&format!("{mode} {said}")])?;
+        }
+    }
+    Ok(())
 }

@@ -52,7 +52,7 @@ pub(crate) struct Replica {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) devices: Option<Devices>,
     #[serde(skip)]
-    accelerators: BTreeMap<String, u64>,
+    extended: BTreeMap<String, u64>,
     pub(crate) active: i64,
     pub(crate) succeeded: i64,
     pub(crate) failed: i64,
@@ -121,7 +121,7 @@ impl LegacyJob {
                     r#type: outside(name),
                     replicas: spec["replicas"].as_i64().unwrap_or(1).max(0),
                     devices: resources.devices(),
-                    accelerators: resources.accelerators(),
+                    extended: resources.extended(),
                     active: counts(name, "active"),
                     succeeded: counts(name, "succeeded"),
                     failed: counts(name, "failed"),
@@ -191,12 +191,12 @@ impl LegacyJob {
         self.replicas.iter().fold(0, |sum, of| sum.saturating_add(of.replicas))
     }
 
-    /// The accelerators of all its pods.
-    pub(crate) fn accelerators(&self) -> BTreeMap<String, u64> {
+    /// The extended resources of all its pods.
+    pub(crate) fn extended(&self) -> BTreeMap<String, u64> {
         let mut all = BTreeMap::new();
         for of in &self.replicas {
             let number = u64::try_from(of.replicas).unwrap_or_default();
-            for (resource, each) in &of.accelerators {
+            for (resource, each) in &of.extended {
                 let sum: &mut u64 = all.entry(resource.clone()).or_default();
                 *sum = sum.saturating_add(each.saturating_mul(number));
             }

@@ -303,9 +303,7 @@ fn summary(job: &TrainJob, runtime: &Runtime, nodes: u32) -> Summary {
             .unwrap_or_else(own_image),
         num_nodes: nodes,
         devices: trainer.resources_per_node.devices().or_else(|| runtime.devices()),
-        accelerators: Some(trainer.resources_per_node.accelerators())
-            .filter(|all| !all.is_empty())
-            .unwrap_or_else(|| runtime.accelerators()),
+        extended: runtime.extended_with(trainer.resources_per_node.extended()),
         command: trainer.command.into_iter().chain(trainer.args).collect(),
         told: Default::default(),
     }

@@ -125,19 +125,21 @@ pub(super) fn devices(job: &TrainJob, runtime: Option<&Runtime>) -> Option<Strin
 pub(super) fn takes(job: &Subject, runtime: Option<&Runtime>) -> Cost {
     match job {
         Subject::Train(job) => {
-            let own = job
-                .spec
-                .trainer
-                .as_ref()
-                .map(|trainer| trainer.resources_per_node.accelerators());
-            let own = own.filter(|all| !all.is_empty());
-            let each = own.or_else(|| runtime.map(Runtime::accelerators)).unwrap_or_default();
+            let own = job.spec.trainer.as_ref();
+            let own = own
+                .map(|trainer| trainer.resources_per_node.extended())
+                .unwrap_or_default();
+            let each = match runtime {
+                Some(runtime) => runtime.extended_with(own),
+                None => own,
+            };
             let nodes = job.nodes().or_else(|| runtime.map(|runtime| runtime.num_nodes));
             cost(nodes.and_then(|nodes| u64::try_from(nodes).ok()).unwrap_or(1), &each)
         }
+        // the replicas are counted, and what all of them have
         Subject::Legacy(job) => Cost {
             nodes: u64::try_from(job.nodes()).unwrap_or_default(),
-            accelerators: job.accelerators(),
+            ..cost(1, &job.extended())
         },
     }
 }

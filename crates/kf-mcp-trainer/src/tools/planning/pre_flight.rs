@@ -9,6 +9,7 @@ mod cluster;
 mod first;
 mod job;
 mod judge;
+mod policy;
 mod second;
 
 use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Tool, ToolError, ToolSpec};
@@ -147,6 +148,7 @@ impl Tool for PreFlight {
             &namespace,
             &mut report,
         );
+        self.judge_policy(cx, wants.as_ref(), &mut report);
         let kubernetes = second.judge_versions(&mut report);
         Ok(Flight::new(
             &self,

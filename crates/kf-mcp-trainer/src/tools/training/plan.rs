@@ -7,7 +7,7 @@ use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Access, Cost, Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
     CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope,
-    TrainJob, accelerators, devices,
+    TrainJob, devices, extended,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::trial;
+use crate::devices::is_accelerator;
 use crate::manifest;
 use crate::pods::outside;
 use crate::runtimes::{self, Found};
@@ -55,9 +56,9 @@ pub(in crate::tools) struct Summary {
     pub(in crate::tools) num_nodes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::tools) devices: Option<kf_mcp_trainjob::Devices>,
-    /// All accelerators of a node.
+    /// The extended resources of a node.
     #[serde(skip)]
-    pub(in crate::tools) accelerators: BTreeMap<String, u64>,
+    pub(in crate::tools) extended: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::tools) command: Vec<String>,
     /// What the tool tells of the job besides.
@@ -190,9 +191,9 @@ impl Submit {
     }
 }
 
-/// What nodes with these accelerators take.
-pub(in crate::tools) fn cost(nodes: u64, accelerators: &BTreeMap<String, u64>) -> Cost {
-    let all = accelerators.iter();
+/// What nodes with these extended resources take.
+pub(in crate::tools) fn cost(nodes: u64, extended: &BTreeMap<String, u64>) -> Cost {
+    let all = extended.iter().filter(|(resource, _)| is_accelerator(resource));
     Cost {
         nodes,
         accelerators: all
@@ -254,9 +255,7 @@ impl Draft<'_> {
             image: job.image.clone().unwrap_or_else(own_image),
             num_nodes: job.num_nodes,
             devices: devices(&job.resources).or_else(|| runtime.devices()),
-            accelerators: Some(accelerators(&job.resources))
-                .filter(|all| !all.is_empty())
-                .unwrap_or_else(|| runtime.accelerators()),
+            extended: runtime.extended_with(extended(&job.resources)),
             command: in_words.unwrap_or_else(|| job.command.iter().chain(&job.args).cloned().collect()),
             told,
         };
@@ -298,7 +297,7 @@ impl Submit {
         if self.existing.is_some() {
             return Cost::default();
         }
-        cost(u64::from(self.summary.num_nodes), &self.summary.accelerators)
+        cost(u64::from(self.summary.num_nodes), &self.summary.extended)
     }
 
     /// What becomes of the job in its queue, by whether the server made it a suspended one.

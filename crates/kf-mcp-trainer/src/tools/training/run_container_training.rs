@@ -154,7 +154,7 @@ mod tests {
                 image: "i".into(),
                 num_nodes: 1,
                 devices: None,
-                accelerators: BTreeMap::new(),
+                extended: BTreeMap::new(),
                 command: vec!["--api-token".into(), secret.into()],
                 told: BTreeMap::new(),
             };
