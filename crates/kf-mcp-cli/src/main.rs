@@ -4,10 +4,11 @@ mod clients;
 mod commands;
 mod open;
 mod options;
-mod policy_file;
 mod settings;
 mod shutdown;
 mod telemetry;
+mod tokens;
+mod watched;
 
 use std::process::ExitCode;
 

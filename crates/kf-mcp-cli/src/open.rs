@@ -1,17 +1,18 @@
 //! Opening what the settings name: the catalogue, the cluster (real or sandbox), the server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use kf_mcp_core::audit::Audit;
 use kf_mcp_core::kube::{Cluster, ClusterOptions};
-use kf_mcp_core::{Catalogues, Clock, Policy, Tools};
+use kf_mcp_core::{Catalogues, Clock, Engine, Policy, Tools};
 use kf_mcp_server::Server;
 
 use crate::clients::COMPILED;
 use crate::settings::{AuditLog, Settings, Unusable};
-use crate::telemetry;
+use crate::{telemetry, watched};
 
 /// The catalogues that the settings choose, under their policy. A policy that cannot be used is no policy to go on without.
 pub(crate) fn catalogues(settings: &Settings) -> Result<Catalogues, Unusable> {
@@ -21,6 +22,28 @@ pub(crate) fn catalogues(settings: &Settings) -> Result<Catalogues, Unusable> {
         None => Policy::default(),
     };
     Catalogues::new(tools, policy, &settings.persona).map_err(Unusable)
+}
+
+/// Follows the changes of a policy. A file that cannot be used leaves the policy as it is, and says so.
+pub(crate) fn follow_policy(engine: Engine, file: PathBuf) {
+    let in_force = engine.catalogue().allowance().policy().source().as_bytes().to_vec();
+    watched::follow(file, in_force, move |file| {
+        let replaced = Policy::read(file)
+            .map_err(|error| error.to_string())
+            .and_then(|policy| {
+                let odd = oddities(&policy).unwrap_or_default();
+                engine.catalogues().replace(policy).map(|()| odd)
+            });
+        match replaced {
+            Ok(odd) => {
+                tracing::info!(file = %file.display(), "the policy was replaced");
+                for odd in odd {
+                    tracing::warn!("policy: {odd}");
+                }
+            }
+            Err(why) => tracing::error!("the policy stays as it was: {why}"),
+        }
+    });
 }
 
 /// All tools of this binary, whatever is chosen of them.

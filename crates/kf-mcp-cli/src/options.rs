@@ -128,7 +128,7 @@ pub(crate) struct ServeOptions {
     /// stdio or http [default: stdio].
     #[arg(long, value_name = "TRANSPORT")]
     pub(crate) transport: Option<String>,
-    /// Address to listen on; only loopback until there is authentication [default: 127.0.0.1].
+    /// Address to listen on [default: 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) host: Option<IpAddr>,
     /// Port to listen on, 0 for any free one [default: 8000].
@@ -143,6 +143,15 @@ pub(crate) struct ServeOptions {
     /// Further Origin header values to serve, separated by commas.
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) allowed_origins: Option<String>,
+    /// Bearer token that callers over HTTP must have. Others on the machine see command lines: rather use KUBEFLOW_MCP_AUTH_TOKEN.
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) auth_token: Option<String>,
+    /// File of bearer tokens with names and personas, or with one token.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) auth_token_file: Option<PathBuf>,
+    /// Serve other machines without asking who calls.
+    #[arg(long)]
+    pub(crate) allow_unauthenticated: bool,
     /// Where a line of JSON about each call goes: a file, stderr or none [default: stderr over HTTP, none over stdio; key: audit.log].
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<String>,
@@ -172,6 +181,17 @@ impl ServeOptions {
             ("stateless", self.stateless.then_some(json!(true))),
             ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
             ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
+            ("auth_token", self.auth_token.as_ref().map(|v| json!(v))),
+            (
+                "auth_token_file",
+                self.auth_token_file
+                    .as_ref()
+                    .map(|path| json!(path.display().to_string())),
+            ),
+            (
+                "allow_unauthenticated",
+                self.allow_unauthenticated.then_some(json!(true)),
+            ),
             ("audit.log", self.audit_log.as_ref().map(|v| json!(v))),
             ("audit.required", self.audit_required.then_some(json!(true))),
             ("confirm_within", self.confirm_within.map(|v| json!(v))),

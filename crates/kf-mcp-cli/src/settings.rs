@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kf_mcp_core::config::{Config, Sources};
 use kf_mcp_core::names::{is_label, nearest};
-use kf_mcp_core::{Persona, Setting, Tier};
+use kf_mcp_core::{Persona, Redacted, Setting, Tier};
 use kf_mcp_server::confirm::MIN_KEY;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -40,6 +40,9 @@ const KEYS: &[Setting] = &[
     Setting::new("allowed_hosts", "further Host header values"),
     Setting::new("allowed_origins", "further Origin header values"),
     Setting::new("no_banner", "say nothing at the start"),
+    Setting::new("auth_token", "bearer token that callers over HTTP must have"),
+    Setting::new("auth_token_file", "file of bearer tokens"),
+    Setting::new("allow_unauthenticated", "serve other machines without asking who calls"),
     Setting::new("audit.log", "where audit lines go: a file, stderr or none"),
     Setting::new("audit.required", "change nothing whose audit line cannot be written"),
     Setting::new("confirm_within", "seconds that a person has to answer a question"),
@@ -111,6 +114,9 @@ struct Raw {
     confirm_within: u64,
     state_key_file: Option<PathBuf>,
     audit: RawAudit,
+    auth_token: Option<String>,
+    auth_token_file: Option<PathBuf>,
+    allow_unauthenticated: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -175,6 +181,10 @@ pub(crate) struct Settings {
     pub(crate) no_banner: bool,
     /// Seconds that a person has to answer a question.
     pub(crate) confirm_within: u64,
+    /// The one bearer token.
+    pub(crate) auth_token: Option<Redacted<String>>,
+    /// A file of bearer tokens.
+    pub(crate) auth_token_file: Option<PathBuf>,
     pub(crate) audit_log: AuditLog,
     /// Whether a change is refused whose audit line cannot be written.
     pub(crate) audit_required: bool,
@@ -235,6 +245,9 @@ impl Settings {
             confirm_within: 300,
             state_key_file: None,
             audit: RawAudit::default(),
+            auth_token: None,
+            auth_token_file: None,
+            allow_unauthenticated: false,
         });
         let raw = raw.map_err(unusable)?;
         let sections = config.sections().map_err(unusable)?;
@@ -256,9 +269,15 @@ impl Raw {
             .host
             .parse()
             .map_err(|_| Unusable(format!("host `{}` is no IP address", self.host)))?;
-        if !host.is_loopback() {
+        let authenticates = self.auth_token.is_some() || self.auth_token_file.is_some();
+        if self.auth_token.is_some() && self.auth_token_file.is_some() {
+            let why = "auth-token and auth-token-file are both given: put all tokens into the file";
+            return Err(Unusable(why.into()));
+        }
+        if !(host.is_loopback() || authenticates || self.allow_unauthenticated) {
             return Err(Unusable(format!(
-                "host {host} is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)"
+                "host {host} is not a loopback address, and nobody would be asked who they are: give out tokens with \
+                 --auth-token-file, use 127.0.0.1, or say --allow-unauthenticated where something else keeps others away"
             )));
         }
         if let Some(namespace) = self.namespace.as_ref().filter(|namespace| !is_label(namespace)) {
@@ -313,6 +332,8 @@ impl Raw {
             allowed_origins: self.allowed_origins.0,
             no_banner: self.no_banner,
             confirm_within: self.confirm_within,
+            auth_token: self.auth_token.map(Redacted::new),
+            auth_token_file: self.auth_token_file,
             audit_log,
             audit_required: self.audit.required,
             state_key: self.state_key_file.as_deref().map(state_key).transpose()?,
@@ -405,7 +426,7 @@ mod tests {
         assert_eq!(
             said.join("\n"),
             "unknown transport `htp`: there are stdio, http; did you mean `http`?\n\
-             host 0.0.0.0 is not a loopback address: there is no authentication yet, so only this machine may connect (use 127.0.0.1)\n\
+             host 0.0.0.0 is not a loopback address, and nobody would be asked who they are: give out tokens with --auth-token-file, use 127.0.0.1, or say --allow-unauthenticated where something else keeps others away\n\
              `A_b` is not a namespace name\n\
              unknown log level `loud`: there are error, warn, info, debug\n\
              unknown instructions `ful`: there are minimal, compact, full; did you mean `full`?"

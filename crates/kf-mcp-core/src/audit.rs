@@ -105,14 +105,19 @@ impl Audit {
 }
 
 fn write(mut sink: impl Write, lines: &Receiver<Line>) {
-    while let Ok(line) = lines.recv() {
-        let done = sink.write_all(line.text.as_bytes()).and_then(|()| sink.flush());
+    while let Ok(first) = lines.recv() {
+        // what has gathered meanwhile is written at once
+        let mut batch = vec![first];
+        batch.extend(lines.try_iter().take(WAITING));
+        let text: String = batch.iter().map(|line| line.text.as_str()).collect();
+        let done = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+        let done = done.map_err(|error| error.to_string());
         if let Err(error) = &done {
-            tracing::error!(%error, "an audit line could not be written");
+            tracing::error!(error, lines = batch.len(), "audit lines could not be written");
         }
-        if let Some(written) = line.written {
+        for written in batch.into_iter().filter_map(|line| line.written) {
             // who waited may have given up
-            written.send(done.map_err(|error| error.to_string())).ok();
+            written.send(done.clone()).ok();
         }
     }
 }

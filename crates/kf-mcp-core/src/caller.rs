@@ -1,36 +1,64 @@
 //! Who is calling.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 /// The label that tells who created an object through this server: an [`Identity::mark`].
 pub const CALLER_LABEL: &str = "kubeflow-mcp/caller";
 
-/// The caller of a tool. Until requests carry an identity, everybody is the local user of the process.
+/// The caller of a tool.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Caller {
-    /// The person who started the process: stdio, the command line, and HTTP on loopback.
+    /// The person who started the process: stdio, the command line, and HTTP without authentication.
     Local,
+    /// Somebody who said who they are, and was believed.
+    Named(Arc<Principal>),
+}
+
+/// Somebody who was authenticated.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// Who that is.
+    pub identity: Identity,
+    /// The persona that comes with them; that of the server where none does.
+    pub persona: Option<String>,
 }
 
 impl Caller {
+    /// Somebody who was authenticated.
+    pub fn named(identity: Identity, persona: Option<String>) -> Self {
+        Self::Named(Arc::new(Principal { identity, persona }))
+    }
+
     /// A short name for messages.
-    pub fn as_str(&self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Local => "local user",
+            Self::Named(principal) => &principal.identity.subject,
+        }
+    }
+
+    /// What no other caller has: who vouches for them, and as whom.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Local => "local".to_owned(),
+            Self::Named(principal) => format!("{}\n{}", principal.identity.issuer, principal.identity.subject),
         }
     }
 
     /// Who that is: the local user is whom the process acts as.
-    pub fn identity<'a>(&self, process: &'a Identity) -> &'a Identity {
+    pub fn identity<'a>(&'a self, process: &'a Identity) -> &'a Identity {
         match self {
             Self::Local => process,
+            Self::Named(principal) => &principal.identity,
         }
     }
 }
 
 /// An identity: who vouches for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Who says so.
     pub issuer: String,
@@ -73,5 +101,8 @@ mod tests {
         assert_ne!(jane.mark(), Identity::new("kubeconfig", "joe").mark());
         assert_eq!(jane.mark().len(), 16);
         assert_eq!(Caller::Local.identity(&jane), &jane);
+        let joe = Caller::named(Identity::new("token", "joe"), None);
+        assert_eq!(joe.identity(&jane).subject, "joe");
+        assert_ne!(joe.key(), Caller::named(Identity::new("jwt", "joe"), None).key());
     }
 }

@@ -33,7 +33,7 @@ mod tools;
 
 pub use answer::{Answer, Image, Question, Render, render_json};
 pub use call::{CallMeta, Called, Engine, EngineOptions, Person, Reply};
-pub use caller::{Caller, Identity};
+pub use caller::{Caller, Identity, Principal};
 pub use catalogue::{Catalogue, CatalogueError, Catalogues, Listed, Selection, Tools};
 pub use cx::{Clock, Cx, Progress, ProgressSink, Scope};
 pub use error::{ErrorCode, ToolError};

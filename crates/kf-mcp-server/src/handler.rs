@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kf_mcp_core::{Answer, CallMeta, Called, Caller, Catalogue, Engine, Person, Progress, Tier};
+use kf_mcp_core::{Answer, CallMeta, Called, Catalogue, Engine, Person, Progress, Tier};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorData,
-    Implementation, ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
-    ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-    ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, SubscriptionFilter, Tool,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth;
 use crate::confirm::{self, Confirmations, Way};
 use crate::listings::Listings;
 use crate::request_id;
@@ -91,6 +92,11 @@ impl Handler {
         &self.ending
     }
 
+    /// The tools of whoever made a request.
+    fn catalogue(&self, cx: &RequestContext<RoleServer>) -> Arc<Catalogue> {
+        self.engine.catalogue_of(&auth::caller(cx))
+    }
+
     /// What a client is told of this server.
     fn info_for(&self, catalogue: &Catalogue) -> ServerConfig {
         let instructions = catalogue.instructions(self.tier).to_owned();
@@ -114,7 +120,7 @@ impl Handler {
         let mut meta = CallMeta {
             request_id,
             session,
-            caller: Caller::Local,
+            caller: auth::caller(cx),
             cancelled: cx.ct.clone(),
             progress: None,
             person,
@@ -178,6 +184,18 @@ impl ServerHandler for Handler {
         self.info_for(&self.engine.catalogue())
     }
 
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        cx.peer.set_peer_info(request.clone());
+        let mut info = self.negotiate_initialize(&request)?;
+        let catalogue = self.catalogue(&cx);
+        info.instructions = Some(catalogue.instructions(self.tier).to_owned());
+        Ok(info)
+    }
+
     async fn on_initialized(&self, cx: NotificationContext<RoleServer>) {
         if !self.changes() || !self.peers.add(cx.peer) {
             return;
@@ -205,9 +223,10 @@ impl ServerHandler for Handler {
         subscriptions::listen(self.engine.catalogues().changes(), &self.ending, cx).await
     }
 
-    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+    async fn discover(&self, cx: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
-        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+        let info = self.info_for(&self.catalogue(&cx));
+        Ok(DiscoverResult::from_server_info(versions, info)
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private))
     }
@@ -215,10 +234,10 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        cx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         // One page: many clients read only the first.
-        let tools = self.listings.of(&self.engine.catalogue(), &self.engine);
+        let tools = self.listings.of(&self.catalogue(&cx), &self.engine);
         Ok(ListToolsResult::with_all_items(tools.to_vec())
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private))
@@ -237,7 +256,7 @@ impl ServerHandler for Handler {
         let arguments = params.arguments.unwrap_or_default();
         let way = Way::of(&cx);
         let request = request_id::of(&cx);
-        let bound = |arguments: &Map<String, Value>| confirm::bound(Caller::Local.as_str(), &params.name, arguments);
+        let bound = |arguments: &Map<String, Value>| confirm::bound(&auth::caller(&cx).key(), &params.name, arguments);
         let person = match &params.request_state {
             Some(state) if way == Way::Again => {
                 self.confirmations

@@ -14,13 +14,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use http_body_util::BodyExt;
-use kf_mcp_core::CallMeta;
+use kf_mcp_core::{CallMeta, Caller};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{self, Tokens};
+use crate::owners::{self, Owners};
 use crate::{Server, request_id};
 
 /// How to serve HTTP.
@@ -33,6 +35,8 @@ pub struct HttpOptions {
     pub allowed_hosts: Vec<String>,
     /// `Origin` values that are served, besides loopback ones.
     pub allowed_origins: Vec<String>,
+    /// Whose requests are served; without it everybody's, as the local user's.
+    pub tokens: Option<Arc<Tokens>>,
     /// Legacy sessions at one time, in all.
     pub max_sessions: usize,
     /// How long calls that run may still take when the server is told to end.
@@ -45,6 +49,7 @@ impl Default for HttpOptions {
             stateless: false,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            tokens: None,
             max_sessions: 1000,
             drain: Duration::from_secs(10),
         }
@@ -58,6 +63,9 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// A legacy session that says nothing this long is closed.
 const IDLE_SESSION: Duration = Duration::from_secs(300);
 
+/// The header that names a session.
+const SESSION: &str = "mcp-session-id";
+
 /// What the routes share.
 #[derive(Debug)]
 struct Gatekeeper {
@@ -65,6 +73,7 @@ struct Gatekeeper {
     sessions: Arc<LocalSessionManager>,
     stateless: bool,
     max_sessions: usize,
+    owners: Owners,
     ending: AtomicBool,
     running: AtomicUsize,
     idle: Notify,
@@ -141,14 +150,18 @@ impl Server {
             sessions,
             stateless: options.stateless,
             max_sessions: options.max_sessions,
+            owners: Owners::default(),
             ending: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             idle: Notify::new(),
         });
-        let mcp = Router::new()
+        let mut mcp = Router::new()
             .route_service("/mcp", service)
-            .layer(middleware::from_fn_with_state(Arc::clone(&keeper), admit))
-            .layer(middleware::from_fn(request_id::named));
+            .layer(middleware::from_fn_with_state(Arc::clone(&keeper), admit));
+        if let Some(tokens) = &options.tokens {
+            mcp = mcp.layer(middleware::from_fn_with_state(Arc::clone(tokens), auth::authenticate));
+        }
+        let mcp = mcp.layer(middleware::from_fn(request_id::named));
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))
             .route("/ready", get(ready).with_state(Arc::clone(&keeper)))
@@ -183,13 +196,27 @@ impl Drop for Running {
 /// Bounds the sessions, and counts the calls that run.
 async fn admit(State(keeper): State<Arc<Gatekeeper>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
+    let caller = auth::of_request(&request);
+    let session = headers.get(SESSION).and_then(|id| id.to_str().ok());
+    if session.is_some_and(|session| !keeper.owners.may(session, &caller)) {
+        let text = "this session is somebody else's: begin one of your own with initialize\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
     let may_open_session = request.method() == Method::POST
         && !keeper.stateless
-        && !headers.contains_key("mcp-session-id")
+        && session.is_none()
         && headers.get("mcp-method").is_none_or(|method| method == "initialize");
     if may_open_session && keeper.sessions.sessions.read().await.len() >= keeper.max_sessions {
         let text = "too many sessions: try again later, or use a client that speaks MCP 2026-07-28, which needs none\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "30")], text).into_response();
+    }
+    if may_open_session && caller != Caller::Local {
+        let live = keeper.sessions.sessions.read().await;
+        let own = keeper.owners.count(&caller, |session| live.contains_key(session));
+        if own >= owners::MOST {
+            let text = "you have too many sessions: end one with DELETE, or use a client that speaks MCP 2026-07-28, which needs none\n";
+            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "30")], text).into_response();
+        }
     }
     if request.method() != Method::POST {
         return next.run(request).await;
@@ -197,6 +224,9 @@ async fn admit(State(keeper): State<Arc<Gatekeeper>>, request: Request, next: Ne
     keeper.running.fetch_add(1, Ordering::SeqCst);
     let running = Running(Arc::clone(&keeper));
     let response = next.run(request).await;
+    if may_open_session && let Some(session) = response.headers().get(SESSION).and_then(|id| id.to_str().ok()) {
+        keeper.owners.opened(session, &caller);
+    }
     let streams = response.headers().get(header::CONTENT_TYPE);
     if !streams.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
         return response;

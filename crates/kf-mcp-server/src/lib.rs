@@ -3,11 +3,13 @@
 //! A [`Server`] is an [`Engine`](kf_mcp_core::Engine) with a wire. Both generations of the protocol are served on one
 //! endpoint: clients that send metadata with each request, and clients that begin with `initialize`.
 
+pub mod auth;
 mod builder;
 pub mod confirm;
 mod handler;
 pub mod http;
 mod listings;
+mod owners;
 mod request_id;
 mod resources;
 pub mod stdio;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::options::ServeOptions;
 use crate::settings::{Settings, TransportKind};
-use crate::{open, policy_file, shutdown};
+use crate::{open, shutdown, tokens};
 
 /// How many threads serve HTTP when the machine has many cores.
 const MOST_THREADS: usize = 8;
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let server = open::server(settings, true)?;
     if let Some(file) = &settings.policy {
-        policy_file::follow(server.engine().clone(), file.clone());
+        open::follow_policy(server.engine().clone(), file.clone());
     }
     match settings.transport {
         TransportKind::Stdio => {
@@ -41,6 +41,13 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
             }
         }
         TransportKind::Http => {
+            let tokens = tokens::of(settings, server.engine())?;
+            if tokens.is_none() && !settings.host.is_loopback() {
+                tracing::warn!(
+                    "nobody is asked who they are: whoever reaches {} acts as this server",
+                    settings.host
+                );
+            }
             let addr = SocketAddr::new(settings.host, settings.port);
             let listener = TcpListener::bind(addr)
                 .await
@@ -50,6 +57,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
                 stateless: settings.stateless,
                 allowed_hosts: settings.allowed_hosts.clone(),
                 allowed_origins: settings.allowed_origins.clone(),
+                tokens,
                 ..HttpOptions::default()
             };
             server.serve_http(listener, options, shutdown::requested()).await?;

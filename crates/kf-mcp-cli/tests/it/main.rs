@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod auth;
 mod command_line;
 mod confirm;
 mod crash;

@@ -23,6 +23,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::kube::Cluster;
 use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
+use crate::policy::persona::Persona;
 use crate::policy::{Decision, Refusal};
 use crate::telemetry::ServerLog;
 use crate::tool::{Confirmation, ToolSpec};
@@ -148,6 +149,18 @@ impl Engine {
     pub fn catalogue_of(&self, caller: &Caller) -> Arc<Catalogue> {
         match caller {
             Caller::Local => self.catalogue(),
+            Caller::Named(principal) => match &principal.persona {
+                None => self.catalogue(),
+                // a persona that the policy has no more is no reason to allow anything
+                Some(persona) => {
+                    let catalogues = self.catalogues();
+                    let least = Persona::Readonly.as_str();
+                    catalogues
+                        .of(persona)
+                        .or_else(|| catalogues.of(least))
+                        .unwrap_or_else(|| self.catalogue())
+                }
+            },
         }
     }
 

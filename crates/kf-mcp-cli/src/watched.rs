@@ -1,26 +1,22 @@
-//! The policy file of a running server: its changes are put in force without a restart.
+//! Files of a running server whose changes are put in force without a restart: the policy, the tokens.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kf_mcp_core::{Engine, Policy};
 use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-
-use crate::open;
 
 /// Editors write a file in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Follows the file for the rest of the process: when it changes, and when the process is told to look (SIGHUP). A file that
-/// cannot be used leaves the policy as it is, and says so.
-pub(crate) fn follow(engine: Engine, file: PathBuf) {
+/// Follows a file for the rest of the process: `changed` is called when it has another content than `in_force`, later than
+/// before, and when the process is told to look (SIGHUP).
+pub(crate) fn follow(file: PathBuf, in_force: Vec<u8>, changed: impl Fn(&Path) + Send + 'static) {
     tokio::spawn(async move {
         let (told, mut changes) = mpsc::channel(1);
         // dropping the watcher would end the watch
         let _watcher = watch(&file, told);
         let mut hangups = hangups();
-        let in_force = engine.catalogue().allowance().policy().source().as_bytes().to_vec();
         let mut before = Some(in_force);
         let mut asked = false;
         loop {
@@ -28,7 +24,7 @@ pub(crate) fn follow(engine: Engine, file: PathBuf) {
             let now = std::fs::read(&file).ok();
             if asked || now != before {
                 before = now;
-                reload(&engine, &file);
+                changed(&file);
             }
             asked = tokio::select! {
                 Some(()) = changes.recv() => false,
@@ -37,24 +33,6 @@ pub(crate) fn follow(engine: Engine, file: PathBuf) {
             tokio::time::sleep(SETTLE).await;
         }
     });
-}
-
-fn reload(engine: &Engine, file: &Path) {
-    let replaced = Policy::read(file)
-        .map_err(|error| error.to_string())
-        .and_then(|policy| {
-            let odd = open::oddities(&policy).unwrap_or_default();
-            engine.catalogues().replace(policy).map(|()| odd)
-        });
-    match replaced {
-        Ok(odd) => {
-            tracing::info!(file = %file.display(), "the policy was replaced");
-            for odd in odd {
-                tracing::warn!("policy: {odd}");
-            }
-        }
-        Err(why) => tracing::error!("the policy stays as it was: {why}"),
-    }
 }
 
 /// Watches the folder of the file: editors, and Kubernetes for what it mounts, put another file in its place.
@@ -67,7 +45,7 @@ fn watch(file: &Path, told: mpsc::Sender<()>) -> Option<notify::RecommendedWatch
         let read = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)));
         // a change that waits to be looked at stands for all later ones
         if !read && told.try_send(()).is_err() {
-            tracing::trace!("a change of the policy file waits already");
+            tracing::trace!("a change of a file waits already");
         }
     });
     let watched = watcher.and_then(|mut watcher| {
@@ -77,7 +55,7 @@ fn watch(file: &Path, told: mpsc::Sender<()>) -> Option<notify::RecommendedWatch
     match watched {
         Ok(watcher) => Some(watcher),
         Err(error) => {
-            tracing::warn!(%error, folder = %folder.display(), "changes of the policy file are not seen: send SIGHUP after them");
+            tracing::warn!(%error, folder = %folder.display(), "changes of a file there are not seen: send SIGHUP after them");
             None
         }
     }
