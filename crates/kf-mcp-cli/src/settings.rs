@@ -250,7 +250,9 @@ impl Settings {
             allow_unauthenticated: false,
         });
         let raw = raw.map_err(unusable)?;
-        let sections = config.sections().map_err(unusable)?;
+        let mut sections = config.sections().map_err(unusable)?;
+        // no component reads it, and what is not there is not shown
+        sections.remove("auth_token");
         let mut settings = raw.check()?;
         settings.sections = sections;
         settings.unknown_variables = config.unknown_variables;

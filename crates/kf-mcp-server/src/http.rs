@@ -224,7 +224,9 @@ async fn admit(State(keeper): State<Arc<Gatekeeper>>, request: Request, next: Ne
     keeper.running.fetch_add(1, Ordering::SeqCst);
     let running = Running(Arc::clone(&keeper));
     let response = next.run(request).await;
-    if may_open_session && let Some(session) = response.headers().get(SESSION).and_then(|id| id.to_str().ok()) {
+    // where all are one caller, nobody's session is another's
+    let opened = response.headers().get(SESSION).and_then(|id| id.to_str().ok());
+    if let Some(session) = opened.filter(|_| may_open_session && caller != Caller::Local) {
         keeper.owners.opened(session, &caller);
     }
     let streams = response.headers().get(header::CONTENT_TYPE);
