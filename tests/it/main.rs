@@ -11,6 +11,7 @@ mod facts;
 mod faults;
 mod fine_tuning;
 mod fuzz;
+mod gate;
 mod golden;
 mod guidance;
 mod hub;

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
+use kf_mcp_core::Policy;
 use kf_mcp_core::caller::CALLER_LABEL;
-use kf_mcp_core::kube::resources::{PODS, TRAIN_JOBS as TRAIN_JOB};
-use kf_mcp_core::kube::{Cluster, DeleteOptions, ListQuery};
-use kf_mcp_core::{
-    Access, CallMeta, Catalogues, Cx, Entry, Phase, Policy, Render, Text, Tool, ToolError, ToolSpec, Tools,
-};
-use kf_mcp_server::Server;
 use kf_mcp_tests::World;
 use kf_mcp_tests::world::catalogues;
 use serde_json::{Value, json};
@@ -36,14 +31,14 @@ fn matrix() {
             told.push_str(&format!("== policy {name}, persona {persona}\n"));
             for spec in all.tools().specs() {
                 let decision = allowance.tool(spec);
-                assert_eq!(listed.get(spec.name).is_some(), decision.allowed, "{}", spec.name);
-                assert_eq!(decision.fix.is_empty(), decision.allowed, "{}", spec.name);
-                let word = match (decision.allowed, allowance.only_own(spec)) {
+                assert_eq!(listed.get(spec.name).is_some(), decision.is_ok(), "{}", spec.name);
+                let word = match (decision.is_ok(), allowance.only_own(spec)) {
                     (true, false) => "yes",
                     (true, true) => "own",
                     (false, _) => "no ",
                 };
-                told.push_str(&format!("{word} {}: {}\n", spec.name, decision.by));
+                let by = decision.unwrap_or_else(|refusal| refusal.why);
+                told.push_str(&format!("{word} {}: {by}\n", spec.name));
             }
         }
     }
@@ -256,6 +251,14 @@ async fn free_devices_are_counted_over_all_namespaces_only_where_the_policy_says
         let answer = world.good("get_cluster_resources", json!({})).await;
         let unseen = answer["not_seen"].to_string();
         assert_eq!(!unseen.contains("pods"), counted, "{policy}: {answer}");
+        // a tool that would tell of the pods themselves stays where it is
+        let (_, asked) = world
+            .called("inspect_controller", json!({"controller": "trainer"}))
+            .await;
+        let everywhere = asked
+            .iter()
+            .filter(|asked| asked.words() == "list pods in all namespaces");
+        assert_eq!(everywhere.count(), 0, "{policy}");
     }
 }
 
@@ -350,87 +353,4 @@ async fn another_policy_is_in_force_at_once_and_a_broken_one_is_not() {
     let why = own.server.engine().catalogues().replace(without).unwrap_err();
     assert!(why.contains("unknown persona `night-shift`"), "{why}");
     assert_eq!(own.server.engine().catalogue().persona(), "night-shift");
-}
-
-/// A tool whose code does not care for policies.
-#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct TryEverything {
-    /// What to try.
-    what: String,
-}
-
-#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
-struct Tried {}
-
-impl Render for Tried {
-    fn render(&self, text: &mut Text) {
-        text.line("it was let through");
-    }
-}
-
-impl Tool for TryEverything {
-    type Output = Tried;
-    const SPEC: ToolSpec = ToolSpec::write("try_everything", Phase::Lifecycle).access(&[Access::new(
-        "trainer.kubeflow.org",
-        "trainjobs",
-        &["list", "patch", "delete", "create"],
-    )
-    .cluster()]);
-
-    async fn run(self, cx: &Cx) -> Result<Tried, ToolError> {
-        let (kube, query) = (cx.kube(), ListQuery::default());
-        let (here, there) = (Some("team-b"), Some("team-a"));
-        let patch = json!({"spec": {"suspend": true}});
-        let image = json!({"spec": {"trainer": {"image": "evil.example.com/a:1"}}});
-        match self.what.as_str() {
-            "another namespace" => kube.list(&TRAIN_JOB, there, &query).await.map(drop),
-            "all namespaces" => kube.list(&TRAIN_JOB, None, &query).await.map(drop),
-            "what is not declared" => kube.list(&PODS, here, &query).await.map(drop),
-            "to delete what it has not read" => kube.delete(&TRAIN_JOB, here, "x", &DeleteOptions::default()).await,
-            "to patch what it has not read" => kube
-                .merge_patch::<Value>(&TRAIN_JOB, here, "x", &patch, false)
-                .await
-                .map(drop),
-            "an image" => kube.create::<Value>(&TRAIN_JOB, here, &image, true).await.map(drop),
-            _ => kube.list(&TRAIN_JOB, here, &query).await.map(drop),
-        }?;
-        Ok(Tried {})
-    }
-}
-
-/// What is not allowed does not leave the process, whatever a tool's code says.
-#[tokio::test]
-async fn a_tool_that_tries_is_stopped_at_the_gate() {
-    let policy = "policy: {namespaces: [team-b], images: ['ghcr.io/org/*']}";
-    let world = World::under("showcase", policy, "data-scientist");
-    let tools = Tools::of(vec![const { &Entry::tool::<TryEverything>("test") }]).unwrap();
-    let catalogues = Catalogues::new(tools, Policy::parse(policy).unwrap(), "data-scientist").unwrap();
-    let cluster = Cluster::ready(world.sandbox().client(), "team-b", "the sandbox");
-    let server = Server::builder()
-        .catalogues(catalogues)
-        .cluster(Arc::new(cluster))
-        .build()
-        .unwrap();
-    let mut told = Vec::new();
-    for what in [
-        "another namespace",
-        "all namespaces",
-        "what is not declared",
-        "to delete what it has not read",
-        "to patch what it has not read",
-        "an image",
-        "what is allowed",
-    ] {
-        let arguments = json!({"what": what}).as_object().cloned().unwrap();
-        let called = server
-            .engine()
-            .call("try_everything", arguments, CallMeta::local())
-            .await
-            .unwrap();
-        // a request that was stopped was not counted, for it was not made
-        assert_eq!(called.requests == 1, what == "what is allowed", "{what}");
-        told.push(format!("{what}: {}", called.answer.text));
-    }
-    insta::assert_snapshot!(told.join("\n\n"));
 }

@@ -24,26 +24,23 @@ pub(crate) fn catalogues(settings: &Settings) -> Result<Catalogues, Unusable> {
     Catalogues::new(tools, policy, &settings.persona).map_err(Unusable)
 }
 
-/// Follows the changes of a policy. A file that cannot be used leaves the policy as it is, and says so.
+/// Follows the changes of a policy.
 pub(crate) fn follow_policy(engine: Engine, file: PathBuf) {
     let in_force = engine.catalogue().allowance().policy().source().as_bytes().to_vec();
-    watched::follow(file, in_force, move |file| {
-        let replaced = Policy::read(file)
-            .map_err(|error| error.to_string())
-            .and_then(|policy| {
-                let odd = oddities(&policy).unwrap_or_default();
-                engine.catalogues().replace(policy).map(|()| odd)
-            });
-        match replaced {
-            Ok(odd) => {
-                tracing::info!(file = %file.display(), "the policy was replaced");
-                for odd in odd {
-                    tracing::warn!("policy: {odd}");
-                }
-            }
-            Err(why) => tracing::error!("the policy stays as it was: {why}"),
-        }
+    watched::follow("policy", file, in_force, move |file| {
+        let policy = Policy::read(file).map_err(|error| error.to_string())?;
+        let odd = oddities(&policy).unwrap_or_default();
+        engine.catalogues().replace(policy)?;
+        warn_of(&odd);
+        Ok(())
     });
+}
+
+/// Tells in the log what is odd about a policy.
+fn warn_of(odd: &[String]) {
+    for odd in odd {
+        tracing::warn!("policy: {odd}");
+    }
 }
 
 /// All tools of this binary, whatever is chosen of them.
@@ -59,18 +56,14 @@ pub(crate) fn oddities(policy: &Policy) -> Result<Vec<String>, Unusable> {
 }
 
 /// A server, with the sandbox's driver if it runs on one. Call within the runtime.
-/// `serves`: it is a server that others call, and so has an audit log.
-pub(crate) fn server(settings: &Settings, serves: bool) -> anyhow::Result<Server> {
+pub(crate) fn server(settings: &Settings, audit: Audit) -> anyhow::Result<Server> {
     let catalogues = catalogues(settings)?;
     let world = world(settings)?;
     let log = telemetry::start(settings);
-    for odd in oddities(catalogues.default().allowance().policy())? {
-        tracing::warn!("policy: {odd}");
+    if settings.policy.is_some() {
+        warn_of(&oddities(catalogues.default().allowance().policy())?);
     }
-    let mut builder = Server::builder();
-    if serves {
-        builder = builder.audit(audit(settings)?);
-    }
+    let mut builder = Server::builder().audit(audit);
     if let Some(key) = &settings.state_key {
         builder = builder.state_key(key.clone());
     }
@@ -87,7 +80,7 @@ pub(crate) fn server(settings: &Settings, serves: bool) -> anyhow::Result<Server
 }
 
 /// The audit log. A file is written at its end, so that others may take away what was written before.
-fn audit(settings: &Settings) -> anyhow::Result<Audit> {
+pub(crate) fn audit(settings: &Settings) -> anyhow::Result<Audit> {
     let required = settings.audit_required;
     Ok(match &settings.audit_log {
         AuditLog::None => Audit::default(),

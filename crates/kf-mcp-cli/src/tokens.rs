@@ -1,6 +1,5 @@
 //! The tokens that an operator has given out: one on the command line or in the environment, or some in a file.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use kf_mcp_core::Catalogues;
@@ -41,18 +40,11 @@ pub(crate) fn of(settings: &Settings, engine: &kf_mcp_core::Engine) -> Result<Op
     let tokens = read(&text, engine.catalogues()).and_then(Tokens::new).map_err(named)?;
     let tokens = Arc::new(tokens);
     let (accepted, engine) = (Arc::clone(&tokens), engine.clone());
-    watched::follow(file.clone(), text.into_bytes(), move |file| {
-        match reload(file, &accepted, engine.catalogues()) {
-            Ok(()) => tracing::info!(file = %file.display(), "the tokens were replaced"),
-            Err(why) => tracing::error!("the tokens stay as they were: token file {}: {why}", file.display()),
-        }
+    watched::follow("set of tokens", file.clone(), text.into_bytes(), move |file| {
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+        accepted.replace(read(&text, engine.catalogues())?)
     });
     Ok(Some(tokens))
-}
-
-fn reload(file: &Path, accepted: &Tokens, catalogues: &Catalogues) -> Result<(), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    accepted.replace(read(&text, catalogues)?)
 }
 
 /// Tokens with names, or a file that is one token and nothing else, as Kubernetes mounts a Secret. Errors never show a token.

@@ -9,9 +9,14 @@ use tokio::sync::mpsc;
 /// Editors write a file in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Follows a file for the rest of the process: `changed` is called when it has another content than `in_force`, later than
-/// before, and when the process is told to look (SIGHUP).
-pub(crate) fn follow(file: PathBuf, in_force: Vec<u8>, changed: impl Fn(&Path) + Send + 'static) {
+/// Follows a file for the rest of the process: `replace` is called when it has another content than `in_force`, later than
+/// before, and when the process is told to look (SIGHUP). What it cannot use leaves things as they are; the log says both.
+pub(crate) fn follow(
+    what: &'static str,
+    file: PathBuf,
+    in_force: Vec<u8>,
+    replace: impl Fn(&Path) -> Result<(), String> + Send + 'static,
+) {
     tokio::spawn(async move {
         let (told, mut changes) = mpsc::channel(1);
         // dropping the watcher would end the watch
@@ -24,7 +29,10 @@ pub(crate) fn follow(file: PathBuf, in_force: Vec<u8>, changed: impl Fn(&Path) +
             let now = std::fs::read(&file).ok();
             if asked || now != before {
                 before = now;
-                changed(&file);
+                match replace(&file) {
+                    Ok(()) => tracing::info!(file = %file.display(), "the {what} in force is another one"),
+                    Err(why) => tracing::error!("the {what} in force stays as it was: {why}"),
+                }
             }
             asked = tokio::select! {
                 Some(()) = changes.recv() => false,

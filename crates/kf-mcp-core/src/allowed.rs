@@ -10,12 +10,12 @@ use crate::kube::Meta;
 pub(crate) const MOST: usize = 100;
 
 /// The namespaces that a caller may use under a policy that names some.
-#[derive(Debug)]
-pub(crate) struct Allowed {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
     /// Their names, ordered.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
     /// What could not be looked for.
-    pub(crate) not_seen: Vec<String>,
+    pub not_seen: Vec<String>,
 }
 
 /// Those that the policy writes without wildcards, and those of the cluster that its patterns fit. Who may not list

@@ -40,6 +40,14 @@ impl Caller {
         }
     }
 
+    /// The persona that comes with them, if one does.
+    pub fn persona(&self) -> Option<&str> {
+        match self {
+            Self::Local => None,
+            Self::Named(principal) => principal.persona.as_deref(),
+        }
+    }
+
     /// What no other caller has: who vouches for them, and as whom.
     pub fn key(&self) -> String {
         match self {

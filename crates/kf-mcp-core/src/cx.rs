@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::allowed;
+use crate::allowed::{self, Allowed};
 use crate::audit::Calling;
 use crate::call::Shared;
 use crate::call::change::new_seed;
@@ -66,7 +66,7 @@ pub enum Scope {
     /// One namespace.
     One(String),
     /// These, one after the other: all that the policy allows.
-    Several(Vec<String>),
+    Several(Allowed),
     /// All namespaces, in one request at the cluster scope.
     All,
 }
@@ -89,7 +89,7 @@ impl Scope {
     pub fn words(&self) -> String {
         match self {
             Self::One(namespace) => format!("namespace `{namespace}`"),
-            Self::Several(namespaces) => format!("namespaces {}", namespaces.join(", ")),
+            Self::Several(allowed) => format!("namespaces {}", allowed.names.join(", ")),
             Self::All => "all namespaces".into(),
         }
     }
@@ -214,7 +214,7 @@ impl Cx {
     pub async fn scope(&self, asked: Option<&NamespaceOrAll>) -> Result<Scope, ToolError> {
         match asked {
             Some(NamespaceOrAll::All) if self.allowance().binds_namespaces() => {
-                Ok(Scope::Several(allowed::namespaces(self).await?.names))
+                Ok(Scope::Several(allowed::namespaces(self).await?))
             }
             Some(NamespaceOrAll::All) => Ok(Scope::All),
             Some(NamespaceOrAll::One(one)) => Ok(Scope::One(self.namespace(Some(one)).await?)),

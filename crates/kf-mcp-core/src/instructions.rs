@@ -55,8 +55,8 @@ impl FromStr for Tier {
     }
 }
 
-/// The instructions for a set of modules, and for callers that can only read or not. A line that names a tool which is there but not for this caller is
-/// left out: `offered` says of a word that it is no such tool.
+/// The instructions for a set of modules, and for callers that can only read or not. A line that names a tool which is there
+/// but not for this caller is left out: `offered` says of a word that it is no such tool.
 pub(crate) fn text(
     modules: &[&'static dyn ClientModule],
     reads_only: bool,

@@ -31,6 +31,7 @@ pub mod text;
 pub mod tool;
 mod tools;
 
+pub use allowed::Allowed;
 pub use answer::{Answer, Image, Question, Render, render_json};
 pub use call::{CallMeta, Called, Engine, EngineOptions, Person, Reply};
 pub use caller::{Caller, Identity, Principal};

@@ -45,8 +45,7 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Reads, validates everything, and asks the server to try it (dry run). Writes nothing.
     fn plan(&self, cx: &Cx) -> impl Future<Output = Result<Self::Plan, ToolError>> + Send;
     /// What the plan would take. Changes that start pods say it; what a policy does not allow is never shown as a plan.
-    fn cost(plan: &Self::Plan) -> Cost {
-        let _ = plan;
+    fn cost(_plan: &Self::Plan) -> Cost {
         Cost::default()
     }
     /// Does exactly the plan.
@@ -174,6 +173,10 @@ pub struct Access {
     pub cluster: bool,
     /// Whether the tool can do without.
     pub need: Need,
+    /// Whether only sums of what is read leave the tool. A policy that names namespaces may let such a list over all of them
+    /// through.
+    #[serde(skip)]
+    pub sums: bool,
 }
 
 impl Access {
@@ -185,7 +188,14 @@ impl Access {
             verbs,
             cluster: false,
             need: Need::Required,
+            sums: false,
         }
+    }
+
+    /// Only sums of it leave the tool.
+    pub const fn sums(mut self) -> Self {
+        self.sums = true;
+        self
     }
 
     /// The same at the cluster scope too.

@@ -10,7 +10,7 @@ use rmcp::model::{
     Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesRequestMethod,
     ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, MetaObject,
     PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -243,11 +243,6 @@ impl ServerHandler for Handler {
             .with_cache_scope(CacheScope::Private))
     }
 
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        let tools = self.listings.of(&self.engine.catalogue(), &self.engine);
-        tools.iter().find(|tool| tool.name == name).cloned()
-    }
-
     async fn call_tool(
         &self,
         params: CallToolRequestParams,
@@ -283,7 +278,7 @@ impl ServerHandler for Handler {
         let Some(called) = called else {
             let near = self
                 .engine
-                .nearest(&params.name)
+                .nearest(&params.name, &auth::caller(&cx))
                 .map(|near| format!("; did you mean {near}?"))
                 .unwrap_or_default();
             let name: String = params.name.chars().filter(|c| !c.is_control()).take(80).collect();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kf_mcp_core::Cost;
+
 /// Extended resources that are no accelerators: network and storage devices, and other slots of a node.
 const OTHER: [&str; 7] = [
     "vpc.amazonaws.com/",
@@ -26,6 +28,17 @@ pub(crate) fn is_accelerator(resource: &str) -> bool {
         && !domain.ends_with(".k8s.io")
         && !name.contains("rdma")
         && !OTHER.iter().any(|other| resource.starts_with(other))
+}
+
+/// What nodes with these extended resources take.
+pub(crate) fn cost(nodes: u64, extended: &BTreeMap<String, u64>) -> Cost {
+    let all = extended.iter().filter(|(resource, _)| is_accelerator(resource));
+    Cost {
+        nodes,
+        accelerators: all
+            .map(|(resource, each)| (resource.clone(), each.saturating_mul(nodes)))
+            .collect(),
+    }
 }
 
 /// What the labels of a node call an accelerator of it.

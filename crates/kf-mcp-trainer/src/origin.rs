@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kf_mcp_trainjob::{CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE};
+use kf_mcp_core::caller::CALLER_LABEL;
+use kf_mcp_trainjob::{MANAGED_BY_LABEL, MANAGED_BY_VALUE};
 use serde::Serialize;
 
 use crate::pods::outside;

@@ -12,8 +12,6 @@ use crate::runtime::RuntimeScope;
 pub const MANAGED_BY_LABEL: &str = "kubeflow-mcp/managed-by";
 /// Its value.
 pub const MANAGED_BY_VALUE: &str = "mcp";
-/// The label that says for whom we created it.
-pub const CALLER_LABEL: &str = "kubeflow-mcp/caller";
 /// The annotation that says by which plan we created it.
 pub const PLAN_ANNOTATION: &str = "kubeflow-mcp/plan-id";
 

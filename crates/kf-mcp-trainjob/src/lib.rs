@@ -19,8 +19,7 @@ mod syntax;
 pub mod torchtune;
 
 pub use build::{
-    CALLER_LABEL, ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, PatchedPart, PodOptions, RuntimeRef,
-    Submission,
+    ClaimMount, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, PatchedPart, PodOptions, RuntimeRef, Submission,
 };
 pub use dialect::{Dialect, PATCH_MANAGER};
 pub use job::{

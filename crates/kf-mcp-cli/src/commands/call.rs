@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use kf_mcp_core::{CallMeta, Progress};
+use kf_mcp_core::audit::Audit;
+use kf_mcp_core::{CallMeta, Caller, Progress};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,7 @@ use crate::{open, shutdown};
 pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     let arguments = arguments(&options)?;
     let settings = Settings::load(&options.common, options.common.flags(), true)?;
-    let server = open::server(&settings, false)?;
+    let server = open::server(&settings, Audit::default())?;
     let engine = server.engine();
     let live = arguments
         .get("follow")
@@ -47,7 +48,7 @@ pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     }
     let Some(called) = called else {
         let near = engine
-            .nearest(&options.tool)
+            .nearest(&options.tool, &Caller::Local)
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
         let catalogue = engine.catalogue();

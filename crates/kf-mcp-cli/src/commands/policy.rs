@@ -42,30 +42,38 @@ pub(crate) fn check(options: &PolicyCheckOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether a tool is allowed, and by which rule.
+fn decided(allowance: &Allowance, spec: &ToolSpec) -> (bool, String) {
+    match allowance.tool(spec) {
+        Ok(by) => (true, by),
+        Err(refusal) => (false, refusal.why),
+    }
+}
+
 fn row(allowance: &Allowance, spec: &ToolSpec) -> Value {
-    let decision = allowance.tool(spec);
+    let (allowed, by) = decided(allowance, spec);
     json!({
         "persona": allowance.role().name(), "tool": spec.name, "category": spec.phase.as_str(), "risk": spec.risk.as_str(),
-        "allowed": decision.allowed, "own_only": decision.allowed && allowance.only_own(spec), "by": decision.by,
+        "allowed": allowed, "own_only": allowed && allowance.only_own(spec), "by": by,
     })
 }
 
 fn table(allowance: &Allowance, specs: &[&ToolSpec]) -> String {
     let width = specs.iter().map(|spec| spec.name.len()).max().unwrap_or_default();
-    let decided: Vec<_> = specs.iter().map(|spec| (spec, allowance.tool(spec))).collect();
-    let allowed = decided.iter().filter(|(_, decision)| decision.allowed).count();
+    let all: Vec<_> = specs.iter().map(|spec| (spec, decided(allowance, spec))).collect();
+    let allowed = all.iter().filter(|(_, (allowed, _))| *allowed).count();
     let mut text = format!(
         "persona {}: {allowed} of {} tools",
         allowance.role().name(),
         specs.len()
     );
-    for (spec, decision) in decided {
-        let word = match (decision.allowed, allowance.only_own(spec)) {
+    for (spec, (allowed, by)) in all {
+        let word = match (allowed, allowance.only_own(spec)) {
             (true, false) => "yes",
             (true, true) => "own",
             (false, _) => "no",
         };
-        text.push_str(&format!("\n  {:width$}  {word:3}  {}", spec.name, decision.by));
+        text.push_str(&format!("\n  {:width$}  {word:3}  {by}", spec.name));
     }
     text
 }

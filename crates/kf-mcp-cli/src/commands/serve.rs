@@ -28,7 +28,7 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let server = open::server(settings, true)?;
+    let server = open::server(settings, open::audit(settings)?)?;
     if let Some(file) = &settings.policy {
         open::follow_policy(server.engine().clone(), file.clone());
     }

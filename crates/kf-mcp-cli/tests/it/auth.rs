@@ -5,13 +5,11 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use rmcp::RoleClient;
-use rmcp::service::{ClientLifecycleMode, RunningService, serve_client_with_lifecycle};
-use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::service::{ClientLifecycleMode, RunningService};
 use serde_json::{Value, json};
 
 use crate::http::Served;
-use crate::process::{call, modes, run};
+use crate::process::{call, http_client_as, modes, run};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -116,15 +114,11 @@ fn only_known_bearers_are_served() {
 }
 
 async fn client(served: &Served, token: &str, mode: ClientLifecycleMode) -> RunningService<RoleClient, ()> {
-    let uri = format!("http://127.0.0.1:{}/mcp", served.port);
-    let config = StreamableHttpClientTransportConfig::with_uri(uri).auth_header(token);
-    let transport = StreamableHttpClientTransport::from_config(config);
-    serve_client_with_lifecycle((), transport, mode).await.unwrap()
+    http_client_as((), served.port, Some(token), mode).await
 }
 
 #[tokio::test]
 async fn each_bearer_has_a_persona_and_jobs_of_their_own() {
-    rustls::crypto::ring::default_provider().install_default().ok();
     for (era, mode) in modes() {
         let folder = tempfile::tempdir().unwrap();
         let audit = folder.path().join("audit.jsonl");
@@ -235,6 +229,12 @@ fn tokens_are_replaced_without_a_restart() {
     let file = folder.path().join("tokens.yaml");
     // what cannot be used leaves those of before
     std::fs::write(&file, "tokens: [{name: a, token: short}]\n").unwrap();
+    let (headers_of_logs, logs) = modern("get_server_logs", &json!({"limit": 20}), &json!({}));
+    let told = || ask(&served, &format!("{headers_of_logs}{}", bearer(ALICE)), &logs).2;
+    while !told().contains("the set of tokens in force stays as it was: the token of a has to have at least") {
+        std::thread::yield_now();
+    }
+    assert_eq!(code(ALICE), 200);
     std::fs::write(&file, "tokens: [{name: carol, token: carol-0123456789abcdef}]\n").unwrap();
     while code("carol-0123456789abcdef") != 200 {
         std::thread::yield_now();

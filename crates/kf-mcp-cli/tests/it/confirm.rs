@@ -6,13 +6,12 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
     ElicitationAction, ElicitationCapability, ErrorData, Implementation, InputRequiredResult,
 };
-use rmcp::service::{ClientLifecycleMode, RequestContext, RunningService, serve_client_with_lifecycle};
-use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use rmcp::service::{ClientLifecycleMode, RequestContext, RunningService};
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Value, json};
 
 use crate::http::Served;
-use crate::process::{BINARY, modes};
+use crate::process::{http_client_as, modes, stdio_client_as};
 
 /// What the person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,23 +91,16 @@ async fn patient<H: ClientHandler>(
 ) -> (Client<H>, tempfile::TempDir) {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("policy.yaml"), policy).unwrap();
-    let mut command = tokio::process::Command::new(BINARY);
-    command
-        .args([
-            "serve",
-            "--no-banner",
-            "--sandbox",
-            "--persona",
-            "ml-engineer",
-            "--policy",
-            "policy.yaml",
-        ])
-        .args(["--confirm-within", seconds])
-        .current_dir(home.path())
-        .env_clear()
-        .env("HOME", home.path());
-    let transport = TokioChildProcess::new(command).unwrap();
-    let client = serve_client_with_lifecycle(handler, transport, mode).await.unwrap();
+    let arguments = [
+        "--sandbox",
+        "--persona",
+        "ml-engineer",
+        "--policy",
+        "policy.yaml",
+        "--confirm-within",
+        seconds,
+    ];
+    let client = stdio_client_as(handler, home.path(), &arguments, mode).await;
     (client, home)
 }
 
@@ -255,7 +247,6 @@ async fn a_client_that_cannot_ask_is_refused_unless_the_operator_says_otherwise(
 
 #[tokio::test]
 async fn the_person_is_asked_over_http_too() {
-    rustls::crypto::ring::default_provider().install_default().ok();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.yaml");
     std::fs::write(&file, PERSON).unwrap();
@@ -274,10 +265,7 @@ async fn the_person_is_asked_over_http_too() {
             key.to_str().unwrap(),
         ]);
         let person = Person::who(Does::Accepts);
-        let transport = StreamableHttpClientTransport::from_uri(format!("http://127.0.0.1:{}/mcp", served.port));
-        let client = serve_client_with_lifecycle(person.clone(), transport, mode)
-            .await
-            .unwrap();
+        let client = http_client_as(person.clone(), served.port, None, mode).await;
         assert_eq!(
             code(&client, "run_container_training", submit("asked")).await,
             "",

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use rmcp::model::SubscriptionFilter;
-use rmcp::service::{ClientLifecycleMode, NotificationContext, RunningService, serve_client_with_lifecycle};
-use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use rmcp::service::{NotificationContext, RunningService};
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::http::Served;
-use crate::process::{BINARY, call, command, modes, run};
+use crate::process::{call, command, http_client_as, modes, run, stdio_client_as};
 
 fn write(folder: &Path, text: &str) -> PathBuf {
     let file = folder.join("policy.yaml");
@@ -140,20 +139,8 @@ async fn another_policy_is_in_force_without_a_restart_over_stdio() {
         let home = tempfile::tempdir().unwrap();
         let file = write(home.path(), "policy: {}\n");
         let (note, told) = mpsc::unbounded_channel();
-        let mut command = tokio::process::Command::new(BINARY);
-        command.args([
-            "serve",
-            "--no-banner",
-            "--sandbox",
-            "--persona",
-            "ml-engineer",
-            "--policy",
-        ]);
-        command.arg(&file).env_clear().env("HOME", home.path());
-        let transport = TokioChildProcess::new(command).unwrap();
-        let client = serve_client_with_lifecycle(Noting(note), transport, mode)
-            .await
-            .unwrap();
+        let arguments = ["--sandbox", "--persona", "ml-engineer", "--policy", "policy.yaml"];
+        let client = stdio_client_as(Noting(note), home.path(), &arguments, mode).await;
         replaced(&client, told, &file, name).await;
         client.cancel().await.unwrap();
     }
@@ -161,7 +148,6 @@ async fn another_policy_is_in_force_without_a_restart_over_stdio() {
 
 #[tokio::test]
 async fn another_policy_is_in_force_without_a_restart_over_http() {
-    rustls::crypto::ring::default_provider().install_default().ok();
     for (name, mode) in modes() {
         let folder = tempfile::tempdir().unwrap();
         let file = write(folder.path(), "policy: {}\n");
@@ -173,14 +159,9 @@ async fn another_policy_is_in_force_without_a_restart_over_http() {
             file.to_str().unwrap(),
         ]);
         let (note, told) = mpsc::unbounded_channel();
-        let client = http_client(served.port, Noting(note), mode).await;
+        let client = http_client_as(Noting(note), served.port, None, mode).await;
         replaced(&client, told, &file, name).await;
     }
-}
-
-async fn http_client(port: u16, handler: Noting, mode: ClientLifecycleMode) -> RunningService<RoleClient, Noting> {
-    let transport = StreamableHttpClientTransport::from_uri(format!("http://127.0.0.1:{port}/mcp"));
-    serve_client_with_lifecycle(handler, transport, mode).await.unwrap()
 }
 
 #[cfg(unix)]
@@ -195,16 +176,15 @@ async fn a_broken_policy_leaves_the_one_before_and_a_hangup_reads_again() {
         "--policy",
         file.to_str().unwrap(),
     ]);
-    rustls::crypto::ring::default_provider().install_default().ok();
     let [(_, legacy), _] = modes();
     let (note, mut told) = mpsc::unbounded_channel();
-    let client = http_client(served.port, Noting(note), legacy).await;
+    let client = http_client_as(Noting(note), served.port, None, legacy).await;
     write(folder.path(), "policy: {deny: [risk:high]}\n");
     // the log says so, and the rule of before holds
     let logs = json!({"limit": 20});
     loop {
         let (_, _, text) = call(client.peer(), "get_server_logs", logs.clone()).await;
-        if text.contains("the policy stays as it was") && text.contains("names no risk") {
+        if text.contains("the policy in force stays as it was") && text.contains("names no risk") {
             break;
         }
         tokio::task::yield_now().await;

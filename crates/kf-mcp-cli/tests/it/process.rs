@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rmcp::ClientHandler;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::{ClientLifecycleMode, Peer, RoleClient, RunningService, serve_client_with_lifecycle};
-use rmcp::transport::TokioChildProcess;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use serde_json::{Value, json};
 
 /// The binary under test.
@@ -50,6 +52,16 @@ pub(crate) async fn stdio_client(
     arguments: &[&str],
     mode: ClientLifecycleMode,
 ) -> RunningService<RoleClient, ()> {
+    stdio_client_as((), home, arguments, mode).await
+}
+
+/// The same, with what the client does when the server asks or tells it something.
+pub(crate) async fn stdio_client_as<H: ClientHandler>(
+    handler: H,
+    home: &Path,
+    arguments: &[&str],
+    mode: ClientLifecycleMode,
+) -> RunningService<RoleClient, H> {
     let mut command = tokio::process::Command::new(BINARY);
     command
         .args(["serve", "--no-banner"])
@@ -57,9 +69,25 @@ pub(crate) async fn stdio_client(
         .current_dir(home)
         .env_clear()
         .env("HOME", home);
-    serve_client_with_lifecycle((), TokioChildProcess::new(command).unwrap(), mode)
-        .await
-        .unwrap()
+    let transport = TokioChildProcess::new(command).unwrap();
+    serve_client_with_lifecycle(handler, transport, mode).await.unwrap()
+}
+
+/// A client of a server on a port of this machine, with its token if it has one.
+pub(crate) async fn http_client_as<H: ClientHandler>(
+    handler: H,
+    port: u16,
+    token: Option<&str>,
+    mode: ClientLifecycleMode,
+) -> RunningService<RoleClient, H> {
+    // The client's TLS wants a provider, although it speaks to loopback without TLS.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut config = StreamableHttpClientTransportConfig::with_uri(format!("http://127.0.0.1:{port}/mcp"));
+    if let Some(token) = token {
+        config = config.auth_header(token);
+    }
+    let transport = StreamableHttpClientTransport::from_config(config);
+    serve_client_with_lifecycle(handler, transport, mode).await.unwrap()
 }
 
 /// Calls a tool: whether it failed, the structured answer and the text.

@@ -128,8 +128,7 @@ fn is_seed(seed: &str) -> bool {
 pub(crate) fn new_seed() -> String {
     // The alphabet Kubernetes uses for generated names: no vowels, so no words.
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    use std::hash::{BuildHasher, RandomState};
-    let mut random = RandomState::new().hash_one(0u8);
+    let mut random = super::random();
     (0..SEED)
         .map(|_| {
             let at = (random % ALPHABET.len() as u64) as usize;

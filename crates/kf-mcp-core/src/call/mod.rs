@@ -23,8 +23,6 @@ use crate::error::{ErrorCode, ToolError};
 use crate::kube::Cluster;
 use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
-use crate::policy::persona::Persona;
-use crate::policy::{Decision, Refusal};
 use crate::telemetry::ServerLog;
 use crate::tool::{Confirmation, ToolSpec};
 
@@ -96,8 +94,13 @@ impl CallMeta {
 
 /// A new name for a request: 16 hex digits.
 pub fn request_id() -> String {
+    format!("{:016x}", random())
+}
+
+/// A number that is another one each time, for names that must differ; no secret is made of it.
+fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
-    format!("{:016x}", RandomState::new().hash_one(0u8))
+    RandomState::new().hash_one(0u8)
 }
 
 /// The answer of a call, and what it cost.
@@ -147,20 +150,9 @@ impl Engine {
 
     /// The tools of a caller.
     pub fn catalogue_of(&self, caller: &Caller) -> Arc<Catalogue> {
-        match caller {
-            Caller::Local => self.catalogue(),
-            Caller::Named(principal) => match &principal.persona {
-                None => self.catalogue(),
-                // a persona that the policy has no more is no reason to allow anything
-                Some(persona) => {
-                    let catalogues = self.catalogues();
-                    let least = Persona::Readonly.as_str();
-                    catalogues
-                        .of(persona)
-                        .or_else(|| catalogues.of(least))
-                        .unwrap_or_else(|| self.catalogue())
-                }
-            },
+        match caller.persona() {
+            None => self.catalogue(),
+            Some(persona) => self.catalogues().of_or_least(persona),
         }
     }
 
@@ -185,11 +177,12 @@ impl Engine {
     /// its deadline and until the client gives up. The deadline of a tool starts after its arguments are known to be good.
     pub async fn call(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
         let catalogue = self.catalogue_of(&meta.caller);
-        let spec = match (catalogue.get(name), catalogue.hidden(name)) {
-            (Some(tool), _) => &tool.spec,
-            (None, Some(hidden)) => &hidden.spec,
+        let found = match (catalogue.get(name), catalogue.hidden(name)) {
+            (Some(tool), _) => Ok(tool),
+            (None, Some(hidden)) => Err(hidden),
             (None, None) => return None,
         };
+        let spec = found.map_or_else(|hidden| &hidden.spec, |tool| &tool.spec);
         let audit = &self.shared.audit;
         let calling = audit.is_on().then(|| {
             Arc::new(Calling {
@@ -205,9 +198,9 @@ impl Engine {
             })
         });
         let request_id = meta.request_id.clone();
-        let (result, requests, asked) = match catalogue.get(name) {
-            Some(tool) => self.run(tool, given, meta, &catalogue, calling.clone()).await,
-            None => (Err(refused(&catalogue, name)), 0, Vec::new()),
+        let (result, requests, asked) = match found {
+            Ok(tool) => self.run(tool, given, meta, &catalogue, calling.clone()).await,
+            Err(hidden) => (Err(hidden.refusal.clone().error(format!("call {name}"))), 0, Vec::new()),
         };
         let (answer, code) = match result {
             Ok(answer) => {
@@ -264,17 +257,11 @@ impl Engine {
         (result, gate.requests(), gate.trace())
     }
 
-    /// The nearest name to one that does not exist, for the protocol's error.
-    pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        nearest(name, self.catalogue().tools().iter().map(|tool| tool.spec.name))
+    /// The nearest name to one that does not exist, of the tools that the caller sees, for the protocol's error.
+    pub fn nearest(&self, name: &str, caller: &Caller) -> Option<&'static str> {
+        let catalogue = self.catalogue_of(caller);
+        nearest(name, catalogue.tools().iter().map(|tool| tool.spec.name))
     }
-}
-
-/// What a caller is told who may not use a tool.
-fn refused(catalogue: &Catalogue, name: &str) -> ToolError {
-    let decision = catalogue.hidden(name).map(|hidden| hidden.decision.clone());
-    let Decision { by, fix, .. } = decision.unwrap_or_default();
-    Refusal { why: by, fix }.error(format!("call {name}"))
 }
 
 /// An error does not send a caller to a tool that it cannot see.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{Catalogue, Tools};
 use crate::policy::Policy;
+use crate::policy::persona::Persona;
 
 /// The catalogues of a server. The policy behind them can be replaced while calls run: a call keeps the one it began with.
 #[derive(Debug)]
@@ -51,6 +52,14 @@ impl Catalogues {
     /// The catalogue of callers without a persona of their own.
     pub fn default(&self) -> Arc<Catalogue> {
         Arc::clone(&self.now().default)
+    }
+
+    /// The catalogue of a persona; the most careful one's when the policy has it no more, which is no reason to allow anything.
+    pub fn of_or_least(&self, persona: &str) -> Arc<Catalogue> {
+        self.of(persona).unwrap_or_else(|| {
+            let least = self.now().policy.allowance(Persona::Readonly.into());
+            Arc::new(self.tools.catalogue(least))
+        })
     }
 
     /// The catalogue of a persona; none when the policy has no such persona.

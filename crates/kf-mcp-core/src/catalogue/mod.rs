@@ -16,10 +16,9 @@ use crate::guide::Guide;
 use crate::instructions::{self, Tier};
 use crate::module::ClientModule;
 use crate::policy::persona::Persona;
-use crate::policy::{Allowance, Decision};
+use crate::policy::{Allowance, Refusal};
 use crate::schema;
-use crate::tool::ToolSpec;
-use crate::tool::{Entry, Risk};
+use crate::tool::{Entry, Risk, ToolSpec};
 
 /// Why a catalogue cannot be made. Each names the culprit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -142,7 +141,7 @@ pub struct Hidden {
     /// The tool.
     pub spec: ToolSpec,
     /// Why not.
-    pub decision: Decision,
+    pub refusal: Refusal,
 }
 
 /// What to make a catalogue of, without a policy.
@@ -169,11 +168,13 @@ impl Catalogue {
     fn of(all: Tools, allowance: Allowance) -> Self {
         let (mut visible, mut hidden) = (BTreeSet::new(), BTreeMap::new());
         for spec in all.specs() {
-            let decision = allowance.tool(spec);
-            if decision.allowed {
-                visible.insert(spec.name);
-            } else {
-                hidden.insert(spec.name, Hidden { spec: *spec, decision });
+            match allowance.tool(spec) {
+                Ok(_) => {
+                    visible.insert(spec.name);
+                }
+                Err(refusal) => {
+                    hidden.insert(spec.name, Hidden { spec: *spec, refusal });
+                }
             }
         }
         let tools = all.listed(&visible);

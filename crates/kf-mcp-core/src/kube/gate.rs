@@ -1,7 +1,8 @@
 //! The gate: the one place that every request of a call passes.
 //!
 //! It refuses what the tool's `SPEC.access` does not declare and what the policy does not allow, counts, and holds the deadline
-//! and the cancellation. What is not allowed does not leave the process, whatever a tool's code says. It is a value that [`super::Kube`] cannot be made
+//! and the cancellation. What is not allowed does not leave the process, whatever a tool's code says. It is a value that
+//! [`super::Kube`] cannot be made
 //! without, rather than a tower layer: the connection pool behind it is shared by all calls, and a layer per call would
 //! cost a buffer task each.
 
@@ -185,17 +186,17 @@ impl Gate {
 
     /// Lets a request through, or says why not.
     pub(super) fn admit(&self, asked: &Asked) -> Result<(), KubeError> {
-        let declared = self.access.iter().any(|access| {
+        let declared = self.access.iter().find(|access| {
             access.group == asked.group
                 && access.resource == asked.resource
                 && access.verbs.contains(&asked.verb)
                 && (access.cluster || asked.namespace.is_some())
         });
-        if !declared {
+        let Some(declared) = declared else {
             tracing::error!(tool = self.tool, request = %asked.words(), "the tool does not declare this access");
             return Err(self.error(asked, Cause::Undeclared));
-        }
-        self.permit(asked)
+        };
+        self.permit(asked, declared)
             .map_err(|refusal| self.error(asked, Cause::Denied(refusal)))?;
         self.counted(asked);
         Ok(())
@@ -212,7 +213,7 @@ impl Gate {
 
     /// What the policy says of a request: no namespace that it does not allow, and nothing changed that is not the caller's
     /// where only that may be.
-    fn permit(&self, asked: &Asked) -> Result<(), Refusal> {
+    fn permit(&self, asked: &Asked, declared: &Access) -> Result<(), Refusal> {
         // what somebody may do is no secret to them
         if asked.group == "authorization.k8s.io" {
             return Ok(());
@@ -220,14 +221,11 @@ impl Gate {
         let allowance = self.catalogue.allowance();
         match (&asked.namespace, &asked.name) {
             (Some(namespace), _) => allowance.namespace(namespace)?,
-            (None, None) if allowance.binds_namespaces() => {
-                let counts = asked.verb == "list" && asked.group.is_empty() && asked.resource == "pods";
-                if !(counts && allowance.counts_cluster()) {
-                    return Err(Refusal {
-                        why: "the policy keeps this to some namespaces, and this asks about all of them".into(),
-                        fix: "name one of them with `namespace`: list_namespaces shows them".into(),
-                    });
-                }
+            (None, None) if allowance.binds_namespaces() && !(declared.sums && allowance.counts_cluster()) => {
+                return Err(Refusal {
+                    why: "the policy keeps this to some namespaces, and this asks about all of them".into(),
+                    fix: "name one of them with `namespace`: list_namespaces shows them".into(),
+                });
             }
             (None, _) => {}
         }

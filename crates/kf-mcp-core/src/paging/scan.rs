@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{Cursor, Listed};
+use crate::allowed::Allowed;
 use crate::cx::{Cx, Scope};
 use crate::error::{ErrorCode, ToolError};
 use crate::kube::{KubeError, ListQuery, Page, Resource};
@@ -54,7 +55,7 @@ impl Scan<'_> {
         };
         let at = Cursor::resume(self.cursor, self.list, &self.scope.words(), &identity)?;
         match self.scope {
-            Scope::Several(namespaces) => self.of_several(cx, namespaces, at, &read).await,
+            Scope::Several(allowed) => self.of_several(cx, allowed, at, &read).await,
             scope => {
                 let part = self.part(cx, scope.namespace(), at, self.limit, &read).await?;
                 Ok(self.found(part, Vec::new()))
@@ -66,10 +67,11 @@ impl Scan<'_> {
     async fn of_several<T: Send>(
         &self,
         cx: &Cx,
-        namespaces: &[String],
+        allowed: &Allowed,
         mut at: Cursor,
         read: &(impl Fn(&RawValue) -> Option<T> + Send + Sync),
     ) -> Result<Found<T>, ToolError> {
+        let namespaces = &allowed.names;
         let first = at
             .part
             .take()
@@ -78,13 +80,13 @@ impl Scan<'_> {
             let why = "stands in a namespace that the policy no longer allows";
             return Err(ToolError::argument("cursor", why).fix("start without a cursor"));
         };
-        let (mut whole, mut not_seen, mut refusal) = (Part::default(), Vec::new(), None);
+        let (mut whole, mut refused, mut refusal) = (Part::default(), Vec::new(), None);
         for (index, namespace) in namespaces.iter().enumerate().skip(first) {
             let room = self.limit - whole.rows.len();
             let part = match self.part(cx, Some(namespace), at.clone(), room, read).await {
                 Ok(part) => part,
                 Err(error) if matches!(error.code, ErrorCode::Forbidden) => {
-                    not_seen.push(format!("namespace {namespace}: you may not list there"));
+                    refused.push(format!("namespace {namespace}: you may not list there"));
                     refusal = Some(error);
                     continue;
                 }
@@ -104,8 +106,11 @@ impl Scan<'_> {
             }
         }
         match refusal {
-            Some(refusal) if not_seen.len() == namespaces.len() => Err(refusal),
-            _ => Ok(self.found(whole, not_seen)),
+            Some(refusal) if refused.len() == namespaces.len() => Err(refusal),
+            _ => {
+                let not_seen = allowed.not_seen.iter().cloned().chain(refused);
+                Ok(self.found(whole, not_seen.collect()))
+            }
         }
     }
 

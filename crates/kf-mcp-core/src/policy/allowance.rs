@@ -4,20 +4,9 @@ use std::sync::Arc;
 
 use super::pattern::{self, names_image};
 use super::persona::Persona;
-use super::{Limits, Policy, Role, rule};
+use super::{Limits, Pattern, Policy, Role, rule};
 use crate::error::{ErrorCode, ToolError};
 use crate::tool::{Cost, Phase, Risk, ToolSpec};
-
-/// Whether a tool may be used, and what decides it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// Whether it may.
-    pub allowed: bool,
-    /// The rule or persona that decides, in words.
-    pub by: String,
-    /// What would allow it; empty when it is allowed.
-    pub fix: String,
-}
 
 /// Why something is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +50,9 @@ impl Allowance {
         &self.role
     }
 
-    /// Whether a tool may be used. Deny beats allow, and the policy beats the persona.
-    pub fn tool(&self, spec: &ToolSpec) -> Decision {
-        let refused = |by: String, fix: String| Decision {
-            allowed: false,
-            by,
-            fix,
-        };
+    /// The rule by which a tool may be used, in words, or why it may not. Deny beats allow, and the policy beats the persona.
+    pub fn tool(&self, spec: &ToolSpec) -> Result<String, Refusal> {
+        let refused = |why: String, fix: String| Err(Refusal { why, fix });
         let name = self.role.name();
         if spec.risk != Risk::Read {
             if self.policy.limits.read_only {
@@ -106,16 +91,8 @@ impl Allowance {
             extra.next().map(|rule| format!("the persona `{name}` allows `{rule}`"))
         };
         match (given, only) {
-            (Some(given), None) => Decision {
-                allowed: true,
-                by: given,
-                fix: String::new(),
-            },
-            (Some(given), Some(rule)) => Decision {
-                allowed: true,
-                by: format!("{given}, the policy allows `{rule}`"),
-                fix: String::new(),
-            },
+            (Some(given), None) => Ok(given),
+            (Some(given), Some(rule)) => Ok(format!("{given}, the policy allows `{rule}`")),
             (None, _) => refused(
                 format!(
                     "the persona `{name}` may not use it: it belongs to {} and its risk is {}",
@@ -139,11 +116,8 @@ impl Allowance {
 
     /// Whether a call may touch a namespace.
     pub fn namespace(&self, name: &str) -> Result<(), Refusal> {
-        let outside = self.limits().find_map(|limits| {
-            let patterns = limits.namespaces.as_deref()?;
-            (!patterns.iter().any(|pattern| pattern.matches(name))).then_some(patterns)
-        });
-        match outside {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        match self.outside(|limits| limits.namespaces.as_deref(), fits) {
             None => Ok(()),
             Some(patterns) => Err(Refusal {
                 why: format!(
@@ -158,27 +132,18 @@ impl Allowance {
     /// The namespaces of the rule that need not be looked for, as they are written without wildcards; and whether there are
     /// patterns as well.
     pub fn named_namespaces(&self) -> (Vec<&str>, bool) {
-        let mut named = Vec::new();
-        let mut patterns = false;
-        if let Some(narrowest) = self.limits().find_map(|limits| limits.namespaces.as_deref()) {
-            for pattern in narrowest {
-                match pattern.literal() {
-                    Some(name) if self.namespace(name).is_ok() => named.push(name),
-                    Some(_) => {}
-                    None => patterns = true,
-                }
-            }
-        }
-        (named, patterns)
+        let rules = || self.limits().filter_map(|limits| limits.namespaces.as_deref());
+        let literals = rules().flatten().filter_map(Pattern::literal);
+        let named = literals.filter(|name| self.namespace(name).is_ok());
+        // one rule without wildcards names all that there can be
+        let patterns = rules().all(|rule| rule.iter().any(|pattern| pattern.literal().is_none()));
+        (named.collect(), patterns)
     }
 
     /// Whether a call may name an image.
     pub fn image(&self, image: &str) -> Result<(), Refusal> {
-        let outside = self.limits().find_map(|limits| {
-            let patterns = limits.images.as_deref()?;
-            (!names_image(patterns, image)).then_some(patterns)
-        });
-        match outside {
+        let fits = |patterns: &[Pattern]| names_image(patterns, image);
+        match self.outside(|limits| limits.images.as_deref(), fits) {
             None => Ok(()),
             Some(patterns) => Err(Refusal {
                 why: format!(
@@ -215,9 +180,18 @@ impl Allowance {
         Ok(())
     }
 
-    /// Whether pods of all namespaces may be read to count free devices.
+    /// Whether sums over all namespaces may be made, such as free devices, although only some may be used.
     pub fn counts_cluster(&self) -> bool {
-        !self.binds_namespaces() || self.policy.cluster_capacity
+        self.policy.cluster_capacity
+    }
+
+    /// The first of the rules that something does not fit.
+    fn outside<'a>(
+        &'a self,
+        of: impl Fn(&'a Limits) -> Option<&'a [Pattern]>,
+        fits: impl Fn(&[Pattern]) -> bool,
+    ) -> Option<&'a [Pattern]> {
+        self.limits().filter_map(of).find(|patterns| !fits(patterns))
     }
 
     /// What the persona says, from its own words to those it inherits, then the policy.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-pub use allowance::{Allowance, Decision, Refusal};
+pub use allowance::{Allowance, Refusal};
 pub use file::{PolicyError, Problem};
 pub use pattern::Pattern;
 pub use role::Role;

@@ -207,11 +207,7 @@ impl LegacyJob {
     /// The devices of all its pods in words, none when it has none. A launcher and parameter servers usually have none.
     pub(crate) fn all_devices(&self) -> Option<String> {
         let resource = &self.devices.as_ref()?.resource;
-        let each = self.replicas.iter().filter_map(|of| {
-            let devices = of.devices.as_ref().filter(|devices| devices.resource == *resource)?;
-            u64::try_from(of.replicas).ok()?.checked_mul(devices.per_node)
-        });
-        let all = each.fold(0, u64::saturating_add);
+        let all = self.extended().get(resource).copied().unwrap_or_default();
         Some(format!("{all} {}", outside(resource)))
     }
 }

@@ -1,11 +1,12 @@
 //! `clone_training_job`: submits a new training job that is like an existing one, with changes.
 
+use kf_mcp_core::caller::CALLER_LABEL;
 use kf_mcp_core::kube::KubeError;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::{Change, Cost, Cx, Namespace, Next, Phase, Render, Text, ToolError, ToolSpec, redact};
 use kf_mcp_trainjob::{
-    CALLER_LABEL, JobName, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, Runtime, RuntimeRefSpec, TrainJob,
-    generated_name, image, max_name_length,
+    JobName, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, Runtime, RuntimeRefSpec, TrainJob, generated_name, image,
+    max_name_length,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

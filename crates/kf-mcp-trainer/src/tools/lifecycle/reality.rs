@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::subject::Subject;
+use crate::devices::cost;
 use crate::legacy;
 use crate::pods::{Pod, outside};
 use crate::refusal::said;
 use crate::suspension::Reach;
-use crate::tools::training::plan::cost;
 
 /// How long the answer waits for Trainer to do what it was told.
 const SETTLE: Duration = Duration::from_secs(10);

@@ -80,7 +80,7 @@ impl Tool for EstimateResources {
     const SPEC: ToolSpec = ToolSpec::read("estimate_resources", Phase::Planning)
         .access(&[
             Access::new("", "nodes", &["list"]).cluster().degrades(),
-            Access::new("", "pods", &["list"]).cluster().degrades(),
+            Access::new("", "pods", &["list"]).cluster().degrades().sums(),
         ])
         .opens(crate::settings::opens)
         .next(&[Next::to("run_container_training", "resources are chosen")]);

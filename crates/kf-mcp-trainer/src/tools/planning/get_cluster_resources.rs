@@ -156,7 +156,7 @@ impl Tool for GetClusterResources {
     const SPEC: ToolSpec = ToolSpec::read("get_cluster_resources", Phase::Planning)
         .access(&[
             Access::new("", "nodes", &["list"]).cluster().degrades(),
-            Access::new("", "pods", &["list"]).cluster().degrades(),
+            Access::new("", "pods", &["list"]).cluster().degrades().sums(),
             Access::new("", "resourcequotas", &["list"]).degrades(),
             // Only where they are served.
             Access::new("kueue.x-k8s.io", "localqueues", &["list"]).degrades(),

@@ -98,7 +98,7 @@ impl Tool for PreFlight {
             // Only where a quota wants what the job does not say.
             Access::new("", "limitranges", &["list"]).degrades(),
             Access::new("", "nodes", &["list"]).cluster().degrades(),
-            Access::new("", "pods", &["list"]).cluster().degrades(),
+            Access::new("", "pods", &["list"]).cluster().degrades().sums(),
             Access::new("apps", "deployments", &["list"]).cluster().degrades(),
             Access::new("", "secrets", &["get"]).degrades(),
             Access::new("", "persistentvolumeclaims", &["list"]).degrades(),

@@ -1,8 +1,9 @@
 //! `create_runtime`: makes a training runtime, of the cluster or of one namespace.
 
+use kf_mcp_core::caller::CALLER_LABEL;
 use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Access, Change, Cx, ErrorCode, Next, Phase, Render, Text, ToolError, ToolSpec};
-use kf_mcp_trainjob::{CALLER_LABEL, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, label_value};
+use kf_mcp_trainjob::{MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, label_value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use kf_mcp_core::caller::CALLER_LABEL;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
 use kf_mcp_core::kube::{Created, KubeError};
 use kf_mcp_core::{Access, Cost, Cx, ErrorCode, Render, Text, ToolError, text};
 use kf_mcp_trainjob::{
-    CALLER_LABEL, Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope,
-    TrainJob, devices, extended,
+    Dialect, JobState, MANAGED_BY_LABEL, MANAGED_BY_VALUE, PLAN_ANNOTATION, Runtime, RuntimeScope, TrainJob, devices,
+    extended,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::trial;
-use crate::devices::is_accelerator;
+use crate::devices::cost;
 use crate::manifest;
 use crate::pods::outside;
 use crate::runtimes::{self, Found};
@@ -188,17 +189,6 @@ impl Submit {
         for warning in self.warnings.iter().chain(&self.server_warnings) {
             text.fact("warning", warning);
         }
-    }
-}
-
-/// What nodes with these extended resources take.
-pub(in crate::tools) fn cost(nodes: u64, extended: &BTreeMap<String, u64>) -> Cost {
-    let all = extended.iter().filter(|(resource, _)| is_accelerator(resource));
-    Cost {
-        nodes,
-        accelerators: all
-            .map(|(resource, each)| (resource.clone(), each.saturating_mul(nodes)))
-            .collect(),
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use kf_mcp_core::Cx;
 
 use super::PreFlight;
+use crate::devices::cost;
 use crate::preflight::Report;
 use crate::quota::Demand;
-use crate::tools::training::plan::cost;
 
 impl PreFlight {
     /// Whether this caller may submit at all, and so much.
@@ -18,10 +18,10 @@ impl PreFlight {
             "fine_tune"
         };
         if let Some(hidden) = cx.catalogue().hidden(tool) {
-            let decision = &hidden.decision;
+            let refusal = &hidden.refusal;
             report.warnings.push(format!(
                 "you cannot submit it here with {tool}: {}; {}",
-                decision.by, decision.fix
+                refusal.why, refusal.fix
             ));
         }
         let Some(demand) = demand else { return };

@@ -1,5 +1,8 @@
 //! What was configured, from the command line, the environment and the file.
 
+mod files;
+mod values;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -7,10 +10,10 @@ use std::path::{Path, PathBuf};
 use kf_mcp_core::config::{Config, Sources};
 use kf_mcp_core::names::{is_label, nearest};
 use kf_mcp_core::{Persona, Redacted, Setting, Tier};
-use kf_mcp_server::confirm::MIN_KEY;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::values::Names;
 use crate::clients;
 use crate::options::Common;
 
@@ -49,33 +52,6 @@ const KEYS: &[Setting] = &[
     Setting::new("state_key_file", "key that seals questions to people"),
 ];
 
-/// A list in the file, or a text with commas anywhere.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Names(pub(crate) Vec<String>);
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Text(String),
-            List(Vec<String>),
-        }
-        let parts = match Either::deserialize(from)? {
-            Either::Text(text) => text.split(',').map(str::to_owned).collect(),
-            Either::List(list) => list,
-        };
-        Ok(Self(
-            parts
-                .iter()
-                .map(|part| part.trim())
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        ))
-    }
-}
-
 /// How stderr is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -95,7 +71,7 @@ struct Raw {
     clients: Names,
     persona: String,
     policy: Option<PathBuf>,
-    #[serde(deserialize_with = "text_or_switch")]
+    #[serde(deserialize_with = "values::text_or_switch")]
     sandbox: String,
     sandbox_speed: f64,
     kubeconfig: Option<PathBuf>,
@@ -132,25 +108,6 @@ pub(crate) enum AuditLog {
     None,
     Stderr,
     File(PathBuf),
-}
-
-/// `sandbox: true` is the default scenario, `false` is none.
-fn text_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Switch(bool),
-        Text(String),
-    }
-    Ok(match Either::deserialize(from)? {
-        Either::Switch(true) => "showcase".into(),
-        Either::Switch(false) => String::new(),
-        Either::Text(text) => match text.as_str() {
-            "true" | "1" => "showcase".into(),
-            "false" | "0" => String::new(),
-            _ => text,
-        },
-    })
 }
 
 /// The checked configuration.
@@ -199,7 +156,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads everything. `quiet` commands log less by default.
     pub(crate) fn load(common: &Common, flags: BTreeMap<String, Value>, quiet: bool) -> Result<Self, Unusable> {
-        let variables = variables();
+        let variables = files::variables();
         let from_environment = variables
             .iter()
             .find(|(name, _)| name == "KUBEFLOW_MCP_CONFIG")
@@ -309,7 +266,7 @@ impl Raw {
         Ok(Settings {
             clients: self.clients.0,
             persona: self.persona,
-            policy: self.policy.or_else(usual_policy),
+            policy: self.policy.or_else(files::usual_policy),
             sandbox: Some(self.sandbox).filter(|scenario| !scenario.is_empty()),
             sandbox_speed: self.sandbox_speed,
             kubeconfig: self.kubeconfig,
@@ -338,46 +295,11 @@ impl Raw {
             auth_token_file: self.auth_token_file,
             audit_log,
             audit_required: self.audit.required,
-            state_key: self.state_key_file.as_deref().map(state_key).transpose()?,
+            state_key: self.state_key_file.as_deref().map(files::state_key).transpose()?,
             sections: Map::new(),
             unknown_variables: Vec::new(),
         })
     }
-}
-
-/// The key in a file: all of it but the end of its last line.
-fn state_key(file: &Path) -> Result<Vec<u8>, Unusable> {
-    let named = |why: String| Unusable(format!("state key file {}: {why}", file.display()));
-    let mut key = std::fs::read(file).map_err(|error| named(error.to_string()))?;
-    while key.last().is_some_and(|end| matches!(end, b'\n' | b'\r')) {
-        key.pop();
-    }
-    if key.len() < MIN_KEY {
-        return Err(named(format!("has {} bytes, a key has at least {MIN_KEY}", key.len())));
-    }
-    Ok(key)
-}
-
-/// The policy that is used when none is named: the one in the home directory, if it is there. Whether it can be read is
-/// found out when it is.
-fn usual_policy() -> Option<PathBuf> {
-    let file = std::env::home_dir()?.join(".kf-mcp-policy.yaml");
-    file.symlink_metadata().is_ok().then_some(file)
-}
-
-/// Our variables in the environment. A Service named `kubeflow-mcp` makes Kubernetes put its address into the pods beside
-/// it under our prefix: those are not settings.
-fn variables() -> Vec<(String, String)> {
-    let service_link = std::env::var_os("KUBEFLOW_MCP_SERVICE_HOST").is_some();
-    let is_link = |name: &str, value: &str| {
-        name.starts_with("KUBEFLOW_MCP_SERVICE_")
-            || name.starts_with("KUBEFLOW_MCP_PORT_")
-            || value.starts_with("tcp://")
-    };
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, value)| name.starts_with("KUBEFLOW_MCP_") && !(service_link && is_link(name, value)))
-        .collect()
 }
 
 fn one_of<'a>(what: &str, value: &str, choices: &[&'a str]) -> Result<&'a str, Unusable> {
