@@ -1,5 +1,6 @@
 //! `kubeflow-mcp`: the binary. It parses, runs a command, prints the error, chooses the exit code.
 
+mod callers;
 mod clients;
 mod commands;
 mod open;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kf_mcp_core::audit::Audit;
-use kf_mcp_core::kube::{Cluster, ClusterOptions};
+use kf_mcp_core::kube::{ActAs, Cluster, ClusterOptions};
 use kf_mcp_core::{Catalogues, Clock, Engine, Policy, Tools};
 use kf_mcp_server::Server;
 
@@ -55,8 +55,8 @@ pub(crate) fn oddities(policy: &Policy) -> Result<Vec<String>, Unusable> {
     Ok(policy.warnings(&specs))
 }
 
-/// A server, with the sandbox's driver if it runs on one. Call within the runtime.
-pub(crate) fn server(settings: &Settings, audit: Audit) -> anyhow::Result<Server> {
+/// A server whose calls act as somebody, with the sandbox's driver if it runs on one. Call within the runtime.
+pub(crate) fn server(settings: &Settings, audit: Audit, acts: ActAs) -> anyhow::Result<Server> {
     let catalogues = catalogues(settings)?;
     let world = world(settings)?;
     let log = telemetry::start(settings);
@@ -71,7 +71,7 @@ pub(crate) fn server(settings: &Settings, audit: Audit) -> anyhow::Result<Server
         .confirm_within(Duration::from_secs(settings.confirm_within))
         .catalogues(catalogues)
         .instructions(settings.instructions)
-        .cluster(Arc::new(world.cluster))
+        .cluster(Arc::new(world.cluster.acting(acts)))
         .clock(world.clock)
         .settings(settings.sections.clone())
         .log(log)

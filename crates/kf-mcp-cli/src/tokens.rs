@@ -28,11 +28,11 @@ struct Entry {
 
 /// The tokens that the settings name, none when they name none. Those of a file follow its changes.
 pub(crate) fn of(settings: &Settings, engine: &kf_mcp_core::Engine) -> Result<Option<Arc<Tokens>>, Unusable> {
-    if let Some(token) = &settings.auth_token {
+    if let Some(token) = &settings.auth.token {
         let token = Token::new(NAMELESS, token.expose(), None).map_err(Unusable)?;
         return Ok(Some(Arc::new(Tokens::new(vec![token]).map_err(Unusable)?)));
     }
-    let Some(file) = &settings.auth_token_file else {
+    let Some(file) = &settings.auth.token_file else {
         return Ok(None);
     };
     let named = |why: String| Unusable(format!("token file {}: {why}", file.display()));

@@ -2,14 +2,18 @@
 //!
 //! A component's client is a thin struct over `&Cx` that builds paths; sending, deadline, bounds and error words are here.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::call::Engine;
 use crate::cx::Cx;
 use crate::error::{ErrorCode, ToolError};
+use crate::kube::client::innermost;
 
 /// The largest answer of a backend that is held.
 const MAX_BODY: usize = 16 << 20;
@@ -60,6 +64,21 @@ pub struct Reply {
     pub status: StatusCode,
     /// Body.
     pub body: Bytes,
+}
+
+impl Engine {
+    /// Reads a small document of a public server for the process itself, for no caller: at most `most` bytes within `within`.
+    /// No redirect is followed.
+    pub async fn fetch(&self, url: &str, most: usize, within: Duration) -> Result<Reply, String> {
+        let request = request(Method::GET, url, Vec::new()).map_err(|error| error.to_string())?;
+        let pool = self.shared().backends.get()?;
+        let exchange = async {
+            let (reply, _) = exchange(pool, request, most).await?;
+            Ok(reply)
+        };
+        let done = tokio::time::timeout(within, exchange).await;
+        done.unwrap_or_else(|_| Err(format!("no answer within {} s", within.as_secs())))
+    }
 }
 
 impl Cx {
@@ -117,33 +136,16 @@ impl Cx {
             ToolError::new(code, asked.clone(), format!("{}: {why}", to.words()))
                 .fix("check the backend's address in the configuration, and that it runs")
         };
-        let request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .header(http::header::ACCEPT, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| fail(ErrorCode::InvalidArgument, error.to_string()))?;
+        let request =
+            request(method, url, body).map_err(|error| fail(ErrorCode::InvalidArgument, error.to_string()))?;
         let pool = self
             .shared
             .backends
             .get()
             .map_err(|why| fail(ErrorCode::Internal, why))?;
         let exchange = async {
-            let reply = pool.request(request).await.map_err(|error| {
-                let mut last: &dyn std::error::Error = &error;
-                while let Some(next) = last.source() {
-                    last = next;
-                }
-                fail(ErrorCode::Unreachable, format!("no connection: {last}"))
-            })?;
-            let status = reply.status();
-            let location = reply.headers().get(http::header::LOCATION);
-            let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let body = Limited::new(reply.into_body(), most).collect().await;
-            let body = body.map_err(|error| fail(ErrorCode::Unreachable, format!("the answer broke off: {error}")))?;
-            let body = body.to_bytes();
-            Ok((Reply { status, body }, location))
+            let done = exchange(pool, request, most).await;
+            done.map_err(|why| fail(ErrorCode::Unreachable, why))
         };
         tokio::select! {
             biased;
@@ -152,6 +154,31 @@ impl Cx {
             done = exchange => done,
         }
     }
+}
+
+fn request(method: Method, url: &str, body: Vec<u8>) -> http::Result<Request<Full<Bytes>>> {
+    Request::builder()
+        .method(method)
+        .uri(url)
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .header(http::header::ACCEPT, "application/json")
+        .body(Full::new(Bytes::from(body)))
+}
+
+/// A request and its whole reply, and where the reply's `Location` points.
+async fn exchange(pool: &Pool, request: Request<Full<Bytes>>, most: usize) -> Result<(Reply, Option<String>), String> {
+    let reply = pool
+        .request(request)
+        .await
+        .map_err(|error| format!("no connection: {}", innermost(&error)))?;
+    let status = reply.status();
+    let location = reply.headers().get(http::header::LOCATION);
+    let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = Limited::new(reply.into_body(), most).collect().await;
+    let body = body
+        .map_err(|error| format!("the answer broke off: {error}"))?
+        .to_bytes();
+    Ok((Reply { status, body }, location))
 }
 
 /// Scheme and host of a URL.

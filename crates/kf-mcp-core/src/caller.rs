@@ -1,14 +1,16 @@
 //! Who is calling.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::redact::Redacted;
 use sha2::{Digest, Sha256};
 
 /// The label that tells who created an object through this server: an [`Identity::mark`].
 pub const CALLER_LABEL: &str = "kubeflow-mcp/caller";
 
-/// The caller of a tool.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The caller of a tool. Two are the same when the same issuer vouches for the same subject, whatever else came with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caller {
     /// The person who started the process: stdio, the command line, and HTTP without authentication.
@@ -18,25 +20,65 @@ pub enum Caller {
 }
 
 /// Somebody who was authenticated.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Principal {
     /// Who that is.
     pub identity: Identity,
+    /// What they are called in messages and in the audit log, and as whom they act on the cluster.
+    pub user: String,
+    /// The groups that they are in.
+    pub groups: Vec<String>,
+    /// What tells them from others who were called so before, where the API server vouches for them.
+    pub uid: Option<String>,
+    /// What else the API server says of them.
+    pub extra: BTreeMap<String, Vec<String>>,
     /// The persona that comes with them; that of the server where none does.
     pub persona: Option<String>,
+    /// Their own token of the cluster, where the API server said that it is its audience.
+    pub token: Option<Redacted<String>>,
+}
+
+impl Principal {
+    /// Somebody who is called as whoever vouches for them calls them, without groups.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            user: identity.subject.clone(),
+            identity,
+            groups: Vec::new(),
+            uid: None,
+            extra: BTreeMap::new(),
+            persona: None,
+            token: None,
+        }
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl Eq for Principal {}
+
+impl From<Principal> for Caller {
+    fn from(principal: Principal) -> Self {
+        Self::Named(Arc::new(principal))
+    }
 }
 
 impl Caller {
     /// Somebody who was authenticated.
     pub fn named(identity: Identity, persona: Option<String>) -> Self {
-        Self::Named(Arc::new(Principal { identity, persona }))
+        let principal = Principal::new(identity);
+        Principal { persona, ..principal }.into()
     }
 
     /// A short name for messages.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Local => "local user",
-            Self::Named(principal) => &principal.identity.subject,
+            Self::Named(principal) => &principal.user,
         }
     }
 

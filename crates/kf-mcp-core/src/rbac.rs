@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::kube::Impersonation;
+use crate::policy::Pattern;
 use crate::tool::{Access, Need, ToolSpec};
 
+const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
+
 /// Kinds without a namespace: only a ClusterRole can give rights on them.
-const OF_THE_CLUSTER: [&str; 10] = [
+const OF_THE_CLUSTER: [&str; 11] = [
     "namespaces",
     "nodes",
     "customresourcedefinitions",
@@ -17,6 +21,7 @@ const OF_THE_CLUSTER: [&str; 10] = [
     "queues",
     "selfsubjectaccessreviews",
     "selfsubjectrulesreviews",
+    "selfsubjectreviews",
 ];
 
 /// Where the rights hold.
@@ -39,6 +44,17 @@ pub struct Grant<'a> {
     pub reach: Reach,
     /// Namespace and name of the service account.
     pub account: (&'a str, &'a str),
+    /// What the service account needs to act for others.
+    pub callers: Callers<'a>,
+}
+
+/// How a server treats those who call it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Callers<'a> {
+    /// It acts as them: the rights of the tools are theirs to have, and the service account needs none of them.
+    pub impersonated: Option<&'a Impersonation>,
+    /// It asks the API server whose their tokens are.
+    pub reviewed: bool,
 }
 
 /// What is asked of one kind, and by whom.
@@ -77,7 +93,65 @@ pub fn manifests<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, grant: &Gran
     if !everywhere.is_empty() {
         role(&mut text, "ClusterRole", None, &everywhere, grant);
     }
+    callers(&mut text, grant);
     text
+}
+
+/// What a server needs besides what its tools need, to know its callers and to act as them.
+fn callers(text: &mut String, grant: &Grant<'_>) {
+    const AUTHENTICATION: &str = "authentication.k8s.io";
+    let Callers { impersonated, reviewed } = grant.callers;
+    let mut rules = Vec::new();
+    let mut rule = |group: &str, resource: &str, names: Option<Vec<&str>>, verb: &str| {
+        let names = names
+            .map(|names| format!(", resourceNames: {names:?}"))
+            .unwrap_or_default();
+        rules.push(format!(
+            "  - {{apiGroups: [{group:?}], resources: [{resource:?}]{names}, verbs: [{verb}]}}"
+        ));
+    };
+    if let Some(Impersonation { groups, extra }) = impersonated {
+        rule("", "users", None, "impersonate");
+        if reviewed {
+            rule("", "serviceaccounts", None, "impersonate");
+            rule(AUTHENTICATION, "uids", None, "impersonate");
+        }
+        if !groups.is_empty() {
+            // with a wildcard the names are not known: any group then
+            let literal: Option<Vec<&str>> = groups.iter().map(Pattern::literal).collect();
+            rule("", "groups", literal, "impersonate");
+        }
+        for key in extra {
+            let key = format!("userextras/{}", key.to_ascii_lowercase());
+            rule(AUTHENTICATION, &key, None, "impersonate");
+        }
+    }
+    if reviewed {
+        rule(AUTHENTICATION, "tokenreviews", None, "create");
+    }
+    if rules.is_empty() {
+        return;
+    }
+    let name = format!("{}-callers", grant.name);
+    line(
+        text,
+        format_args!(
+            "---\n{VERSION}\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:\n{}",
+            rules.join("\n")
+        ),
+    );
+    binding(text, "ClusterRole", &name, "", grant.account);
+}
+
+fn binding(text: &mut String, kind: &str, name: &str, place: &str, (namespace, account): (&str, &str)) {
+    line(
+        text,
+        format_args!(
+            "---\n{VERSION}\nkind: {kind}Binding\nmetadata: {{name: {name}{place}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {name}}}\n\
+             subjects:\n  - {{kind: ServiceAccount, name: {account}, namespace: {namespace}}}"
+        ),
+    );
 }
 
 /// Whether an access is to a kind without a namespace.
@@ -87,8 +161,7 @@ pub fn is_of_the_cluster(access: &Access) -> bool {
 
 /// A role and its binding.
 fn role(text: &mut String, kind: &str, namespace: Option<&str>, kinds: &BTreeMap<Kind, Asked>, grant: &Grant<'_>) {
-    const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
-    let (name, (account_namespace, account)) = (grant.name, grant.account);
+    let name = grant.name;
     let place = namespace.map_or_else(String::new, |namespace| format!(", namespace: {namespace}"));
     line(
         text,
@@ -117,13 +190,17 @@ fn role(text: &mut String, kind: &str, namespace: Option<&str>, kinds: &BTreeMap
             ),
         );
     }
+    if grant.callers.impersonated.is_none() {
+        return binding(text, kind, name, &place, grant.account);
+    }
+    let (what, place) = match namespace {
+        Some(namespace) => ("rolebinding", format!(" -n {namespace}")),
+        None => ("clusterrolebinding", String::new()),
+    };
+    let option = kind.to_ascii_lowercase();
     line(
         text,
-        format_args!(
-            "---\n{VERSION}\nkind: {kind}Binding\nmetadata: {{name: {name}{place}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {name}}}\n\
-             subjects:\n  - {{kind: ServiceAccount, name: {account}, namespace: {account_namespace}}}"
-        ),
+        format_args!("# for those who call: kubectl create {what} {name} --{option}={name} --group=GROUP{place}"),
     );
 }
 
@@ -152,8 +229,67 @@ mod tests {
             namespace: "team-a",
             reach,
             account: ("kubeflow", "server"),
+            callers: Callers::default(),
         };
         manifests([&LIST, &DELETE], &grant)
+    }
+
+    #[test]
+    fn a_server_that_acts_as_others_has_no_rights_of_the_tools() {
+        let impersonation = |groups: &[&str], extra: &[&str]| Impersonation {
+            groups: groups.iter().map(|group| Pattern::new(group).unwrap()).collect(),
+            extra: extra.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let print = |impersonation: &Impersonation, reviewed| {
+            let grant = Grant {
+                name: "mcp",
+                namespace: "team-a",
+                reach: Reach::Namespace,
+                account: ("kubeflow", "server"),
+                callers: Callers {
+                    impersonated: Some(impersonation),
+                    reviewed,
+                },
+            };
+            manifests([&DELETE], &grant)
+        };
+        insta::assert_snapshot!(print(&impersonation(&["ml-a", "ml-b"], &["Example.com/Project"]), true), @r#"
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: Role
+        metadata: {name: mcp, namespace: team-a}
+        rules:
+          # used where it is given by delete_thing
+          - {apiGroups: [""], resources: ["pods/log"], verbs: [get]}
+          # needed by delete_thing
+          - {apiGroups: ["example.com"], resources: ["things"], verbs: [delete, get]}
+        # for those who call: kubectl create rolebinding mcp --role=mcp --group=GROUP -n team-a
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRole
+        metadata: {name: mcp-callers}
+        rules:
+          - {apiGroups: [""], resources: ["users"], verbs: [impersonate]}
+          - {apiGroups: [""], resources: ["serviceaccounts"], verbs: [impersonate]}
+          - {apiGroups: ["authentication.k8s.io"], resources: ["uids"], verbs: [impersonate]}
+          - {apiGroups: [""], resources: ["groups"], resourceNames: ["ml-a", "ml-b"], verbs: [impersonate]}
+          - {apiGroups: ["authentication.k8s.io"], resources: ["userextras/example.com/project"], verbs: [impersonate]}
+          - {apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: [create]}
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRoleBinding
+        metadata: {name: mcp-callers}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: mcp-callers}
+        subjects:
+          - {kind: ServiceAccount, name: server, namespace: kubeflow}
+        "#);
+        let any = print(&impersonation(&["ml-*"], &[]), false);
+        assert!(any.contains("resources: [\"groups\"], verbs"), "{any}");
+        assert!(
+            !any.contains("serviceaccounts") && !any.contains("tokenreviews"),
+            "{any}"
+        );
+        assert!(!print(&impersonation(&[], &[]), false).contains("groups\"]"));
     }
 
     #[test]

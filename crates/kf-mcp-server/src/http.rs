@@ -12,18 +12,18 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use http_body_util::BodyExt;
-use kf_mcp_core::{CallMeta, Caller};
+use kf_mcp_core::{Caller, ToolError};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{self, Tokens};
+use crate::auth::{self, Auth};
 use crate::owners::{self, Owners};
-use crate::{Server, request_id};
+use crate::tls::Tls;
+use crate::{Server, listener, request_id};
 
 /// How to serve HTTP.
 #[derive(Debug, Clone)]
@@ -36,7 +36,9 @@ pub struct HttpOptions {
     /// `Origin` values that are served, besides loopback ones.
     pub allowed_origins: Vec<String>,
     /// Whose requests are served; without it everybody's, as the local user's.
-    pub tokens: Option<Arc<Tokens>>,
+    pub auth: Option<Arc<Auth>>,
+    /// What the listener shows clients; without it they are spoken to in the clear.
+    pub tls: Option<Arc<Tls>>,
     /// Legacy sessions at one time, in all.
     pub max_sessions: usize,
     /// How long calls that run may still take when the server is told to end.
@@ -49,7 +51,8 @@ impl Default for HttpOptions {
             stateless: false,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            tokens: None,
+            auth: None,
+            tls: None,
             max_sessions: 1000,
             drain: Duration::from_secs(10),
         }
@@ -57,7 +60,7 @@ impl Default for HttpOptions {
 }
 
 /// The largest request body: that of the largest arguments, with its frame.
-const MAX_BODY: usize = 4 << 20;
+pub(crate) const MAX_BODY: usize = 4 << 20;
 /// How long connections may take to close after the last call has ended.
 const CLOSE: Duration = Duration::from_secs(2);
 /// A legacy session that says nothing this long is closed.
@@ -89,12 +92,6 @@ impl Server {
     ) -> std::io::Result<()> {
         let cancel = CancellationToken::new();
         let (router, keeper) = self.router(listener.local_addr()?, &options, cancel.clone());
-        // Without TCP_NODELAY every streamed answer waits 40 ms for the client's delayed acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY");
-            }
-        });
         let drain = options.drain;
         let gone = cancel.clone();
         let ended = async move {
@@ -108,18 +105,17 @@ impl Server {
             }
             cancel.cancel();
         };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(ended)
-            .into_future();
+        let served = listener::serve(listener, options.tls.clone(), router, ended);
         let overdue = async move {
             gone.cancelled().await;
             tokio::time::sleep(CLOSE).await;
         };
         tokio::select! {
-            done = served => done,
+            () = served => {}
             // A connection that never finishes its request would otherwise keep the process for ever.
-            () = overdue => Ok(()),
+            () = overdue => {}
         }
+        Ok(())
     }
 
     fn router(&self, addr: SocketAddr, options: &HttpOptions, cancel: CancellationToken) -> (Router, Arc<Gatekeeper>) {
@@ -158,8 +154,9 @@ impl Server {
         let mut mcp = Router::new()
             .route_service("/mcp", service)
             .layer(middleware::from_fn_with_state(Arc::clone(&keeper), admit));
-        if let Some(tokens) = &options.tokens {
-            mcp = mcp.layer(middleware::from_fn_with_state(Arc::clone(tokens), auth::authenticate));
+        if let Some(auth) = &options.auth {
+            let scheme = if options.tls.is_some() { "https" } else { "http" };
+            mcp = auth.protect(mcp, format!("{scheme}://{addr}/mcp"));
         }
         let mcp = mcp.layer(middleware::from_fn(request_id::named));
         let router = Router::new()
@@ -247,15 +244,12 @@ async fn ready(State(keeper): State<Arc<Gatekeeper>>) -> Response {
     if keeper.ending.load(Ordering::SeqCst) {
         return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
     }
-    let called = keeper
-        .server
-        .engine()
-        .call("health_check", serde_json::Map::new(), CallMeta::local())
-        .await;
-    match called {
-        Some(called) if called.answer.structured["status"] == "healthy" => "ready\n".into_response(),
-        Some(called) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", called.answer.text)).into_response(),
-        // An embedder without the core's tools: alive is all that is known.
-        None => "ready\n".into_response(),
+    match keeper.server.engine().cluster().answers().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            let error = ToolError::from(error);
+            let text = format!("{}\n{}\n", error.answered, error.fix);
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
     }
 }

@@ -8,12 +8,14 @@ mod builder;
 pub mod confirm;
 mod handler;
 pub mod http;
+mod listener;
 mod listings;
 mod owners;
 mod request_id;
 mod resources;
 pub mod stdio;
 mod subscriptions;
+pub mod tls;
 
 pub use builder::{BuildError, Builder};
 pub use handler::Handler;

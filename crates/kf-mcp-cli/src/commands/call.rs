@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use kf_mcp_core::audit::Audit;
+use kf_mcp_core::kube::ActAs;
 use kf_mcp_core::{CallMeta, Caller, Progress};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use crate::{open, shutdown};
 pub(crate) async fn run(options: CallOptions) -> anyhow::Result<ExitCode> {
     let arguments = arguments(&options)?;
     let settings = Settings::load(&options.common, options.common.flags(), true)?;
-    let server = open::server(&settings, Audit::default())?;
+    let server = open::server(&settings, Audit::default(), ActAs::Own)?;
     let engine = server.engine();
     let live = arguments
         .get("follow")

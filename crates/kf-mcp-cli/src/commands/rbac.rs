@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use kf_mcp_core::kube::Impersonation;
 use kf_mcp_core::names::{is_label, is_subdomain};
-use kf_mcp_core::rbac::{self, Grant, Reach};
+use kf_mcp_core::rbac::{self, Callers, Grant, Reach};
 
 use crate::open;
 use crate::options::{RbacOptions, RbacScope};
-use crate::settings::{Settings, Unusable};
+use crate::settings::{Settings, Unusable, patterns};
 
 /// The name of what is made where nothing else is said.
 const NAME: &str = "kubeflow-mcp";
@@ -23,6 +24,17 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
             .filter(|(namespace, name)| is_label(namespace) && is_subdomain(name))
             .ok_or_else(|| Unusable(format!("service account `{account}` is not of the form NAMESPACE/NAME")))?,
     };
+    let list = |given: &Option<String>| -> Vec<String> {
+        let parts = given.iter().flat_map(|given| given.split(','));
+        parts
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect()
+    };
+    let impersonation = Impersonation {
+        groups: patterns(&list(&options.impersonate_groups))?,
+        extra: list(&options.impersonate_extra),
+    };
     let grant = Grant {
         name: account.1,
         namespace,
@@ -31,6 +43,10 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
             RbacScope::Cluster => Reach::Cluster,
         },
         account,
+        callers: Callers {
+            impersonated: options.impersonate.then_some(&impersonation),
+            reviewed: options.token_review,
+        },
     };
     let specs = catalogue.tools().iter().map(|tool| &tool.spec);
     super::print(rbac::manifests(specs, &grant).trim_end())?;

@@ -9,8 +9,8 @@ use kf_mcp_server::http::HttpOptions;
 use tokio::net::TcpListener;
 
 use crate::options::ServeOptions;
-use crate::settings::{Settings, TransportKind};
-use crate::{open, shutdown, tokens};
+use crate::settings::{Settings, TransportKind, Unusable};
+use crate::{callers, open, shutdown};
 
 /// How many threads serve HTTP when the machine has many cores.
 const MOST_THREADS: usize = 8;
@@ -28,7 +28,11 @@ pub(crate) fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let server = open::server(settings, open::audit(settings)?)?;
+    let http = settings.transport == TransportKind::Http;
+    if let Some(problem) = settings.auth.problem(http) {
+        return Err(Unusable(problem.into()).into());
+    }
+    let server = open::server(settings, open::audit(settings)?, settings.auth.acts.clone())?;
     if let Some(file) = &settings.policy {
         open::follow_policy(server.engine().clone(), file.clone());
     }
@@ -41,8 +45,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
             }
         }
         TransportKind::Http => {
-            let tokens = tokens::of(settings, server.engine())?;
-            if tokens.is_none() && !settings.host.is_loopback() {
+            let auth = callers::of(settings, server.engine())?;
+            let tls = settings.auth.tls.as_ref().map(callers::tls).transpose()?;
+            if auth.is_none() && !settings.host.is_loopback() {
                 tracing::warn!(
                     "nobody is asked who they are: whoever reaches {} acts as this server",
                     settings.host
@@ -52,12 +57,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
             let listener = TcpListener::bind(addr)
                 .await
                 .with_context(|| format!("listen on {addr}"))?;
-            banner(settings, &server, &format!("http://{}/mcp", listener.local_addr()?));
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            banner(settings, &server, &format!("{scheme}://{}/mcp", listener.local_addr()?));
             let options = HttpOptions {
                 stateless: settings.stateless,
                 allowed_hosts: settings.allowed_hosts.clone(),
                 allowed_origins: settings.allowed_origins.clone(),
-                tokens,
+                auth,
+                tls,
                 ..HttpOptions::default()
             };
             server.serve_http(listener, options, shutdown::requested()).await?;

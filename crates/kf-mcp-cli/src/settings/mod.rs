@@ -1,5 +1,6 @@
 //! What was configured, from the command line, the environment and the file.
 
+mod auth;
 mod files;
 mod values;
 
@@ -9,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use kf_mcp_core::config::{Config, Sources};
 use kf_mcp_core::names::{is_label, nearest};
-use kf_mcp_core::{Persona, Redacted, Setting, Tier};
+use kf_mcp_core::{Persona, Setting, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::auth::RawAuth;
+pub(crate) use self::auth::{AuthSettings, TlsFiles, patterns};
 use self::values::Names;
 use crate::clients;
 use crate::options::Common;
@@ -46,6 +49,26 @@ const KEYS: &[Setting] = &[
     Setting::new("auth_token", "bearer token that callers over HTTP must have"),
     Setting::new("auth_token_file", "file of bearer tokens"),
     Setting::new("allow_unauthenticated", "serve other machines without asking who calls"),
+    Setting::new("auth_personas", "who has which persona"),
+    Setting::new("public_url", "URL at which clients know the endpoint"),
+    Setting::new("jwks_uri", "keys of the issuer of JSON web tokens"),
+    Setting::new("jwt.issuer", "issuer of JSON web tokens"),
+    Setting::new("jwt.audience", "whom JSON web tokens must be meant for"),
+    Setting::new("jwt.user_claim", "claim with the user's name"),
+    Setting::new("jwt.user_prefix", "what is put before it"),
+    Setting::new("jwt.groups_claim", "claim with the groups"),
+    Setting::new("jwt.groups_prefix", "what is put before their names"),
+    Setting::new("jwt.leeway", "seconds that clocks may be apart"),
+    Setting::new("token_review", "accept tokens of the cluster"),
+    Setting::new("token_review_audience", "whom they must be meant for"),
+    Setting::new("trusted_proxy", "proxies that say who calls"),
+    Setting::new("trusted_proxy_secret_file", "what such a proxy knows"),
+    Setting::new("identity", "as whom calls act on the cluster"),
+    Setting::new("impersonate.groups", "groups that are handed on"),
+    Setting::new("impersonate.extra", "further facts that are handed on"),
+    Setting::new("tls.cert", "certificate of the listener"),
+    Setting::new("tls.key", "its private key"),
+    Setting::new("tls.client_ca", "authorities of clients' certificates"),
     Setting::new("audit.log", "where audit lines go: a file, stderr or none"),
     Setting::new("audit.required", "change nothing whose audit line cannot be written"),
     Setting::new("confirm_within", "seconds that a person has to answer a question"),
@@ -90,9 +113,6 @@ struct Raw {
     confirm_within: u64,
     state_key_file: Option<PathBuf>,
     audit: RawAudit,
-    auth_token: Option<String>,
-    auth_token_file: Option<PathBuf>,
-    allow_unauthenticated: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -138,10 +158,8 @@ pub(crate) struct Settings {
     pub(crate) no_banner: bool,
     /// Seconds that a person has to answer a question.
     pub(crate) confirm_within: u64,
-    /// The one bearer token.
-    pub(crate) auth_token: Option<Redacted<String>>,
-    /// A file of bearer tokens.
-    pub(crate) auth_token_file: Option<PathBuf>,
+    /// Who may call over HTTP, and as whom they act.
+    pub(crate) auth: AuthSettings,
     pub(crate) audit_log: AuditLog,
     /// Whether a change is refused whose audit line cannot be written.
     pub(crate) audit_required: bool,
@@ -202,15 +220,13 @@ impl Settings {
             confirm_within: 300,
             state_key_file: None,
             audit: RawAudit::default(),
-            auth_token: None,
-            auth_token_file: None,
-            allow_unauthenticated: false,
         });
         let raw = raw.map_err(unusable)?;
+        let auth = config.extract(RawAuth::default()).map_err(unusable)?;
         let mut sections = config.sections().map_err(unusable)?;
         // no component reads it, and what is not there is not shown
         sections.remove("auth_token");
-        let mut settings = raw.check()?;
+        let mut settings = raw.check(auth.check()?)?;
         settings.sections = sections;
         settings.unknown_variables = config.unknown_variables;
         Ok(settings)
@@ -218,7 +234,7 @@ impl Settings {
 }
 
 impl Raw {
-    fn check(self) -> Result<Settings, Unusable> {
+    fn check(self, auth: AuthSettings) -> Result<Settings, Unusable> {
         let instructions: Tier = self.instructions.parse().map_err(Unusable)?;
         let log_level = self.log_level.to_lowercase();
         let log_level = one_of("log level", &log_level, &["error", "warn", "info", "debug"])?;
@@ -228,12 +244,7 @@ impl Raw {
             .host
             .parse()
             .map_err(|_| Unusable(format!("host `{}` is no IP address", self.host)))?;
-        let authenticates = self.auth_token.is_some() || self.auth_token_file.is_some();
-        if self.auth_token.is_some() && self.auth_token_file.is_some() {
-            let why = "auth-token and auth-token-file are both given: put all tokens into the file";
-            return Err(Unusable(why.into()));
-        }
-        if !(host.is_loopback() || authenticates || self.allow_unauthenticated) {
+        if !(host.is_loopback() || auth.authenticates() || auth.allow_unauthenticated) {
             return Err(Unusable(format!(
                 "host {host} is not a loopback address, and nobody would be asked who they are: give out tokens with \
                  --auth-token-file, use 127.0.0.1, or say --allow-unauthenticated where something else keeps others away"
@@ -291,8 +302,7 @@ impl Raw {
             allowed_origins: self.allowed_origins.0,
             no_banner: self.no_banner,
             confirm_within: self.confirm_within,
-            auth_token: self.auth_token.map(Redacted::new),
-            auth_token_file: self.auth_token_file,
+            auth,
             audit_log,
             audit_required: self.audit.required,
             state_key: self.state_key_file.as_deref().map(files::state_key).transpose()?,

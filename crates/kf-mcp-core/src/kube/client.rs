@@ -40,6 +40,16 @@ pub struct DeleteOptions {
     pub dry_run: bool,
 }
 
+/// As whom a call acts on the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct Acting {
+    /// The user's name.
+    pub username: String,
+    /// The groups that the API server counts them to.
+    pub groups: Vec<String>,
+}
+
 /// The API server as one call sees it.
 #[derive(Debug, Clone)]
 pub struct Kube {
@@ -221,10 +231,32 @@ impl Kube {
         self.decode(&asked, &answer.body)
     }
 
+    /// As whom this call acts, in the API server's words: who and in which groups.
+    pub async fn acts_as(&self) -> Result<Acting, KubeError> {
+        #[derive(serde::Deserialize)]
+        struct Review {
+            status: ReviewStatus,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ReviewStatus {
+            user_info: Acting,
+        }
+        let of = Resource::new("authentication.k8s.io", "v1", "selfsubjectreviews").cluster();
+        let body = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let review: Review = self.posted(&of, &body).await?;
+        Ok(review.status.user_info)
+    }
+
     /// Posts an access review (they change nothing): `kind` is `selfsubjectaccessreviews` or `selfsubjectrulesreviews`.
     /// Every authenticated caller may, so a tool declares them as what it can do without.
     pub async fn review<T: DeserializeOwned>(&self, kind: &'static str, body: &impl Serialize) -> Result<T, KubeError> {
         let of = Resource::new("authorization.k8s.io", "v1", kind).cluster();
+        self.posted(&of, body).await
+    }
+
+    /// Posts a question about oneself; its answer.
+    async fn posted<T: DeserializeOwned>(&self, of: &Resource, body: &impl Serialize) -> Result<T, KubeError> {
         let asked = of.asked("create", None, Some("self"));
         let body =
             serde_json::to_vec(body).map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
@@ -330,11 +362,13 @@ impl Kube {
     pub(super) async fn open(
         &self,
         asked: &Asked,
-        request: Request<Vec<u8>>,
+        mut request: Request<Vec<u8>>,
     ) -> Result<http::Response<Body>, KubeError> {
+        self.gate.identify(asked, request.headers_mut())?;
         let connected = self.gate.connected(asked).await?;
+        let client = connected.bare.as_ref().unwrap_or(&connected.client);
         let send = async {
-            connected.client.send(request.map(Body::from)).await.map_err(|error| {
+            client.send(request.map(Body::from)).await.map_err(|error| {
                 let why = innermost(&error);
                 self.gate.error(asked, Cause::Unreachable(why))
             })
@@ -358,7 +392,7 @@ fn strict(request: &mut Request<Vec<u8>>) {
 }
 
 /// The last cause of an error chain: "connection refused" rather than three wrappers around it.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
         last = next;

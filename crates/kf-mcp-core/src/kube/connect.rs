@@ -8,11 +8,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Client;
 use kube::client::{Body, ConfigExt};
-use kube::config::{Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use tokio::sync::Mutex;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
 
+use super::acting::ActAs;
 use super::error::{Cause, KubeError};
 use super::gate::Asked;
 use super::identity;
@@ -38,6 +39,8 @@ pub struct ClusterOptions {
 pub struct Connected {
     /// The shared connection pool.
     pub client: Client,
+    /// A pool that brings no credentials of its own, for callers who bring theirs.
+    pub bare: Option<Client>,
     /// Namespace of calls that name none.
     pub namespace: String,
     /// Further namespaces that the kubeconfig names for this cluster.
@@ -64,6 +67,7 @@ impl std::fmt::Debug for Connected {
 #[derive(Debug)]
 pub struct Cluster {
     options: ClusterOptions,
+    acts: ActAs,
     connecting: Mutex<()>,
     connected: OnceLock<Arc<Connected>>,
 }
@@ -73,9 +77,21 @@ impl Cluster {
     pub fn lazy(options: ClusterOptions) -> Self {
         Self {
             options,
+            acts: ActAs::Own,
             connecting: Mutex::new(()),
             connected: OnceLock::new(),
         }
+    }
+
+    /// As whom requests of callers go to the API server. A ready client for [`ActAs::Token`] must bring no credentials.
+    pub fn acting(mut self, acts: ActAs) -> Self {
+        self.acts = acts;
+        self
+    }
+
+    /// As whom requests of callers go to the API server.
+    pub(super) fn acts(&self) -> &ActAs {
+        &self.acts
     }
 
     /// A cluster behind a ready client: the sandbox, or an embedder's own.
@@ -84,6 +100,7 @@ impl Cluster {
         let server = server.into();
         let origin = server.clone();
         let connected = Connected {
+            bare: None,
             client,
             namespace,
             namespaces: Vec::new(),
@@ -93,6 +110,7 @@ impl Cluster {
         };
         Self {
             options: ClusterOptions::default(),
+            acts: ActAs::Own,
             connecting: Mutex::new(()),
             connected: OnceLock::from(Arc::new(connected)),
         }
@@ -125,7 +143,7 @@ impl Cluster {
         if let Some(connected) = self.connected.get() {
             return Ok(Arc::clone(connected));
         }
-        let connected = Arc::new(connect(&self.options).await.map_err(|tried| KubeError {
+        let connected = Arc::new(connect(&self.options, &self.acts).await.map_err(|tried| KubeError {
             asked: asked.words(),
             server: self.describe(),
             namespace: asked.namespace.clone(),
@@ -136,7 +154,7 @@ impl Cluster {
     }
 }
 
-async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
+async fn connect(options: &ClusterOptions, acts: &ActAs) -> Result<Connected, String> {
     let Loaded {
         mut config,
         origin,
@@ -149,14 +167,25 @@ async fn connect(options: &ClusterOptions) -> Result<Connected, String> {
     }
     let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let callers_bring_tokens = matches!(acts, ActAs::Token);
+    let bare = callers_bring_tokens.then(|| {
+        let mut bare = config.clone();
+        bare.auth_info = AuthInfo::default();
+        bare
+    });
     // Credential plugins run as blocking child processes: on a thread of their own, or they would hold up every call.
-    let client = tokio::task::spawn_blocking(move || client(config)).await;
-    let client = client
+    let clients = tokio::task::spawn_blocking(move || {
+        let bare = bare.map(client).transpose()?;
+        client(config).map(|client| (client, bare))
+    });
+    let clients = clients
+        .await
         .map_err(|error| error.to_string())
         .and_then(|made| made.map_err(|error| error.to_string()));
-    let client = client.map_err(|error| format!("{origin} cannot be used: {error}"))?;
+    let (client, bare) = clients.map_err(|error| format!("{origin} cannot be used: {error}"))?;
     Ok(Connected {
         client,
+        bare,
         namespace,
         namespaces,
         server,

@@ -1,7 +1,7 @@
 //! The gate: the one place that every request of a call passes.
 //!
-//! It refuses what the tool's `SPEC.access` does not declare and what the policy does not allow, counts, and holds the deadline
-//! and the cancellation. What is not allowed does not leave the process, whatever a tool's code says. It is a value that
+//! It refuses what the tool's `SPEC.access` does not declare and what the policy does not allow, makes each request in the name
+//! of its caller, counts, and holds the deadline and the cancellation. What is not allowed does not leave the process, whatever a tool's code says. It is a value that
 //! [`super::Kube`] cannot be made
 //! without, rather than a tower layer: the connection pool behind it is shared by all calls, and a layer per call would
 //! cost a buffer task each.
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::HeaderMap;
 use serde_json::Value;
 
 use tokio::time::Instant;
@@ -77,7 +78,7 @@ pub struct Gate {
     catalogue: Arc<Catalogue>,
     /// Set when the call may change only what its caller made: whose the objects are that it has read.
     makers: Option<Mutex<HashMap<Object, Option<String>>>>,
-    /// Who the call acts for. Requests carry the identity of the process until identities are forwarded.
+    /// Who the call acts for.
     pub caller: Caller,
     deadline: Instant,
     allowed: Duration,
@@ -202,6 +203,13 @@ impl Gate {
         Ok(())
     }
 
+    /// Puts on a request as whom it is made. Whatever was on it before is taken off.
+    pub(super) fn identify(&self, asked: &Asked, headers: &mut HeaderMap) -> Result<(), KubeError> {
+        let acts = self.cluster.acts();
+        acts.identify(&self.caller, headers)
+            .map_err(|refusal| self.error(asked, Cause::Denied(refusal)))
+    }
+
     /// Counts a request that is let through.
     pub(super) fn counted(&self, asked: &Asked) {
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -214,8 +222,8 @@ impl Gate {
     /// What the policy says of a request: no namespace that it does not allow, and nothing changed that is not the caller's
     /// where only that may be.
     fn permit(&self, asked: &Asked, declared: &Access) -> Result<(), Refusal> {
-        // what somebody may do is no secret to them
-        if asked.group == "authorization.k8s.io" {
+        // who somebody is, and what they may do, is no secret to them
+        if matches!(asked.group.as_str(), "authorization.k8s.io" | "authentication.k8s.io") {
             return Ok(());
         }
         let allowance = self.catalogue.allowance();

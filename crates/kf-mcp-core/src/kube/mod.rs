@@ -1,5 +1,6 @@
 //! The Kubernetes API as tools see it: typed requests that all pass the [`gate`].
 
+pub mod acting;
 mod answer;
 pub mod client;
 pub mod connect;
@@ -10,11 +11,13 @@ pub mod groups;
 mod identity;
 pub mod log;
 pub mod meta;
+mod own;
 pub mod page;
 pub mod resource;
 pub mod watch;
 
-pub use client::{Created, DeleteOptions, Kube};
+pub use acting::{ActAs, Impersonation};
+pub use client::{Acting, Created, DeleteOptions, Kube};
 pub use connect::{Cluster, ClusterOptions, Connected};
 pub use error::KubeError;
 pub use groups::Groups;

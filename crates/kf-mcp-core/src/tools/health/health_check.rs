@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
+use crate::{Access, Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
 
-/// Check that this server runs and that the Kubernetes API server answers; says which cluster, clients and persona it has.
+/// Check that this server runs and that the Kubernetes API server answers; says which cluster, clients and persona it has, and as whom calls act.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthCheck {}
@@ -24,6 +24,11 @@ pub(crate) struct Health {
     kubernetes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
+    /// As whom this call acts on the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acts_as: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ToolError>,
 }
@@ -46,9 +51,11 @@ impl Render for Health {
         text.fact("server", &self.server);
         text.fact("kubernetes", self.kubernetes.as_deref().unwrap_or_default());
         text.fact("namespace", self.namespace.as_deref().unwrap_or_default());
+        text.fact("acts as", self.acts_as.as_deref().unwrap_or_default());
         text.fact("kubeflow-mcp", self.version);
         text.fact("clients", self.clients.join(", "));
         text.fact("persona", format!("{} ({} tools)", self.persona, self.tools));
+        text.fact("policy", self.policy.as_deref().unwrap_or_default());
         if let Some(problem) = &self.problem {
             text.fact("problem", problem);
         }
@@ -57,7 +64,13 @@ impl Render for Health {
 
 impl Tool for HealthCheck {
     type Output = Health;
-    const SPEC: ToolSpec = ToolSpec::read("health_check", Phase::Health);
+    const SPEC: ToolSpec = ToolSpec::read("health_check", Phase::Health).access(&[Access::new(
+        "authentication.k8s.io",
+        "selfsubjectreviews",
+        &["create"],
+    )
+    .cluster()
+    .degrades()]);
 
     async fn run(self, cx: &Cx) -> Result<Health, ToolError> {
         let catalogue = cx.catalogue();
@@ -70,10 +83,19 @@ impl Tool for HealthCheck {
             server: String::new(),
             kubernetes: None,
             namespace: None,
+            acts_as: None,
+            policy: catalogue
+                .allowance()
+                .policy()
+                .origin()
+                .map(|file| file.display().to_string()),
             problem: None,
         };
-        match cx.kube().version().await {
+        // servers before Kubernetes 1.28 do not say who one is, and are as well without
+        let (version, acting) = tokio::join!(cx.kube().version(), cx.kube().acts_as());
+        match version {
             Ok(version) => {
+                health.acts_as = acting.ok().map(|acting| acting.username);
                 let (namespace, server) = cx.kube().defaults().await?;
                 health.kubernetes = version.get("gitVersion").and_then(Value::as_str).map(str::to_owned);
                 health.namespace = Some(namespace);

@@ -1,23 +1,16 @@
-//! Who calls over HTTP: bearer tokens that the operator has given out.
+//! Callers with bearer tokens that the operator has given out.
 //!
 //! Nothing of a token is kept but its SHA-256, which all are compared by, in constant time.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use kf_mcp_core::{Caller, Identity};
-use rmcp::RoleServer;
-use rmcp::service::RequestContext;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// The fewest characters of a token: shorter ones can be tried out.
-const SHORTEST: usize = 16;
+pub(super) const SHORTEST: usize = 16;
 
 /// Who vouches for the bearers of these tokens.
 const ISSUER: &str = "token";
@@ -88,7 +81,7 @@ impl Tokens {
     }
 
     /// Whose token this is. How long it takes does not tell how much of it is right, or whose it is.
-    fn bearer(&self, presented: &str) -> Option<Caller> {
+    pub(super) fn bearer(&self, presented: &str) -> Option<Caller> {
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let tokens = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
         let (mut found, mut at) = (Choice::from(0), 0_u64);
@@ -100,44 +93,6 @@ impl Tokens {
         let at = usize::try_from(at).ok()?;
         bool::from(found).then(|| tokens.get(at).map(|token| token.caller.clone()))?
     }
-}
-
-/// Lets through who is known.
-pub(crate) async fn authenticate(State(tokens): State<Arc<Tokens>>, mut request: Request, next: Next) -> Response {
-    let presented = request.headers().get(header::AUTHORIZATION);
-    let presented = presented.and_then(|value| value.to_str().ok());
-    let bearer = presented.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    match bearer.and_then(|token| tokens.bearer(token)) {
-        Some(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        None if presented.is_none() => refused("", "a bearer token is needed: send it in the Authorization header\n"),
-        None => refused(
-            ", error=\"invalid_token\"",
-            "the bearer token is not known here, or no longer\n",
-        ),
-    }
-}
-
-fn refused(error: &str, text: &'static str) -> Response {
-    let challenge = format!("Bearer realm=\"kubeflow-mcp\"{error}");
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], text).into_response()
-}
-
-/// Who made a request of HTTP, or the local user.
-pub(crate) fn of_request(request: &Request) -> Caller {
-    request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Local)
-}
-
-/// Who made a request.
-pub(crate) fn caller(cx: &RequestContext<RoleServer>) -> Caller {
-    let parts = cx.extensions.get::<Parts>();
-    let named = parts.and_then(|parts| parts.extensions.get::<Caller>());
-    named.cloned().unwrap_or(Caller::Local)
 }
 
 #[cfg(test)]

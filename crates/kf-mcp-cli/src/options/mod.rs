@@ -1,11 +1,15 @@
 //! The command line.
 
+mod auth;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+
+pub(crate) use self::auth::AuthOptions;
 
 /// An MCP server for Kubeflow: people and their AI agents plan, submit, watch, tune and register ML training on
 /// Kubernetes through it.
@@ -22,7 +26,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve MCP over standard input and output, or over HTTP.
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// List the tools that a set of clients and a persona give.
     Tools(ToolsOptions),
     /// Call one tool and print its answer.
@@ -143,15 +147,8 @@ pub(crate) struct ServeOptions {
     /// Further Origin header values to serve, separated by commas.
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) allowed_origins: Option<String>,
-    /// Bearer token that callers over HTTP must have. Others on the machine see command lines: rather use KUBEFLOW_MCP_AUTH_TOKEN.
-    #[arg(long, value_name = "TOKEN")]
-    pub(crate) auth_token: Option<String>,
-    /// File of bearer tokens with names and personas, or with one token.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) auth_token_file: Option<PathBuf>,
-    /// Serve other machines without asking who calls.
-    #[arg(long)]
-    pub(crate) allow_unauthenticated: bool,
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
     /// Where a line of JSON about each call goes: a file, stderr or none [default: stderr over HTTP, none over stdio; key: audit.log].
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<String>,
@@ -181,17 +178,6 @@ impl ServeOptions {
             ("stateless", self.stateless.then_some(json!(true))),
             ("allowed_hosts", self.allowed_hosts.as_ref().map(|v| json!(v))),
             ("allowed_origins", self.allowed_origins.as_ref().map(|v| json!(v))),
-            ("auth_token", self.auth_token.as_ref().map(|v| json!(v))),
-            (
-                "auth_token_file",
-                self.auth_token_file
-                    .as_ref()
-                    .map(|path| json!(path.display().to_string())),
-            ),
-            (
-                "allow_unauthenticated",
-                self.allow_unauthenticated.then_some(json!(true)),
-            ),
             ("audit.log", self.audit_log.as_ref().map(|v| json!(v))),
             ("audit.required", self.audit_required.then_some(json!(true))),
             ("confirm_within", self.confirm_within.map(|v| json!(v))),
@@ -207,6 +193,7 @@ impl ServeOptions {
             said.into_iter()
                 .filter_map(|(key, value)| Some((key.to_owned(), value?))),
         );
+        flags.extend(self.auth.flags());
         flags
     }
 }
@@ -257,6 +244,18 @@ pub(crate) struct RbacOptions {
     /// Rights in the one namespace of --namespace, or in all.
     #[arg(long, value_enum, default_value = "namespace")]
     pub(crate) scope: RbacScope,
+    /// For a server with --identity impersonate: the service account may act as others, and the tools' rights are for those.
+    #[arg(long)]
+    pub(crate) impersonate: bool,
+    /// Groups that the server hands on with --impersonate-groups, separated by commas; with a wildcard it may hand on any.
+    #[arg(long, value_name = "PATTERNS", requires = "impersonate")]
+    pub(crate) impersonate_groups: Option<String>,
+    /// What it hands on with --impersonate-extra, separated by commas.
+    #[arg(long, value_name = "KEYS", requires = "impersonate")]
+    pub(crate) impersonate_extra: Option<String>,
+    /// For a server with --token-review: the service account may ask whose a token is.
+    #[arg(long)]
+    pub(crate) token_review: bool,
     /// Who gets them [default: kubeflow-mcp in the namespace].
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub(crate) service_account: Option<String>,
