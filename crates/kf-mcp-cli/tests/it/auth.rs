@@ -1,7 +1,5 @@
 //! Who may call over HTTP, and as whom: bearer tokens with names and personas.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use rmcp::RoleClient;
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::Served;
 use crate::process::{call, http_client_as, modes, run};
+use crate::wire::{Answer, Wire, bearer, initialize, modern, post};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -30,45 +29,10 @@ fn served(folder: &Path, more: &[&str]) -> Served {
     Served::start(&[&["--sandbox", "--auth-token-file", file.to_str().unwrap()][..], more].concat())
 }
 
-/// A raw request: status, head and body.
+/// A raw request.
 fn ask(served: &Served, headers: &str, body: &Value) -> (u16, String, String) {
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
-    let request = format!(
-        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Accept: application/json, text/event-stream\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let code = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-    (code, head.to_lowercase(), body.to_owned())
-}
-
-fn bearer(token: &str) -> String {
-    format!("Authorization: Bearer {token}\r\n")
-}
-
-/// A request of the modern generation, with its headers.
-fn modern(tool: &str, arguments: &Value, more: &Value) -> (String, Value) {
-    let mut params = json!({"name": tool, "arguments": arguments, "_meta": {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}});
-    for (key, value) in more.as_object().unwrap() {
-        params[key] = value.clone();
-    }
-    let headers = format!("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n");
-    (
-        headers,
-        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}),
-    )
-}
-
-fn initialize() -> Value {
-    json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}})
+    let Answer { code, head, body } = post(served.port, headers, body);
+    (code, head, body)
 }
 
 /// Opens a session; its id.
@@ -84,12 +48,12 @@ fn only_known_bearers_are_served() {
     let served = served(folder.path(), &[]);
     let (headers, body) = modern("list_training_jobs", &json!({}), &json!({}));
     for (given, challenge) in [
-        (String::new(), "bearer realm=\"kubeflow-mcp\""),
+        (String::new(), "Bearer realm=\"kubeflow-mcp\""),
         (bearer("alice-0123456789abcdeg"), "error=\"invalid_token\""),
         (bearer(""), "error=\"invalid_token\""),
         (format!("Authorization: Basic {ALICE}\r\n"), "error=\"invalid_token\""),
         // a token in the address is no token in the header
-        (format!("X-Token: {ALICE}\r\n"), "bearer realm"),
+        (format!("X-Token: {ALICE}\r\n"), "Bearer realm"),
     ] {
         let (code, head, body) = ask(&served, &format!("{headers}{given}"), &body);
         assert_eq!(code, 401, "{given}: {body}");
@@ -105,12 +69,7 @@ fn only_known_bearers_are_served() {
     let lower = format!("{headers}authorization: bearer {ALICE}\r\n");
     assert_eq!(ask(&served, &lower, &body).0, 200);
     // whether the process lives is no secret
-    let mut stream = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
-    let request = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(Wire::open(served.port).get("/health").code, 200);
 }
 
 async fn client(served: &Served, token: &str, mode: ClientLifecycleMode) -> RunningService<RoleClient, ()> {

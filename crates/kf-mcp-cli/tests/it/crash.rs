@@ -6,45 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::process::command;
-
-/// A cluster in a process of its own, ended when it is dropped.
-struct Cluster {
-    child: Child,
-    home: tempfile::TempDir,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let arguments = [
-            "sandbox",
-            "--scenario",
-            "healthy-empty",
-            "--write-kubeconfig",
-            "kubeconfig",
-        ];
-        let mut child = command(home.path(), &arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // its first line says that it listens
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert!(home.path().join("kubeconfig").exists(), "{line}");
-        Self { child, home }
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
+use crate::process::{Cluster, command};
 
 /// A server on that cluster, spoken to line by line.
 struct Server {

@@ -33,7 +33,7 @@ impl Served {
         // The banner names the port; afterwards the pipe is drained, so that logging never blocks.
         let port = loop {
             let line = lines.next().expect("the server ended before it listened").unwrap();
-            if let Some((_, rest)) = line.split_once("http://127.0.0.1:") {
+            if let Some((_, rest)) = line.split_once("://127.0.0.1:") {
                 break rest.split('/').next().unwrap().parse().unwrap();
             }
         };

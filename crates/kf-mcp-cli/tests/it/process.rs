@@ -1,7 +1,8 @@
 //! Starting the binary and talking to it.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rmcp::ClientHandler;
 use rmcp::model::ProtocolVersion;
@@ -106,4 +107,43 @@ pub(crate) async fn call(peer: &Peer<RoleClient>, tool: &'static str, arguments:
         answer.structured_content.unwrap_or_else(|| json!({})),
         text,
     )
+}
+
+/// A cluster in a process of its own, ended when it is dropped.
+pub(crate) struct Cluster {
+    child: Child,
+    /// The folder with its `kubeconfig`.
+    pub(crate) home: tempfile::TempDir,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let arguments = [
+            "sandbox",
+            "--scenario",
+            "healthy-empty",
+            "--write-kubeconfig",
+            "kubeconfig",
+        ];
+        let mut child = command(home.path(), &arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // its first line says that it listens
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(home.path().join("kubeconfig").exists(), "{line}");
+        Self { child, home }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }
