@@ -1,6 +1,6 @@
 //! The built binary and kubectl, beside each other on the control plane.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -66,11 +66,7 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
     }
     let (good, token) = run(&kubectl, &admin, &["create", "token", &name, "-n", namespace]).await;
     assert!(good, "{token}");
-    // the administrator's kubeconfig, with the account's token instead of the certificate
-    let mut config: Value = serde_saphyr::from_str(&std::fs::read_to_string(&admin).unwrap()).unwrap();
-    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
-    let own = folder.path().join("kubeconfig");
-    std::fs::write(&own, config.to_string()).unwrap();
+    let own = kubeconfig_with(stage, folder.path(), &serde_json::json!({"token": token.trim()}));
     let place = format!("namespace={namespace}");
     let call = async |tool: &str, arguments: &[&str]| {
         let all = [&["call", tool, "--persona", "platform-admin", &place][..], arguments].concat();
@@ -117,8 +113,18 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
     }
 }
 
+/// The administrator's kubeconfig, with other credentials instead of the certificate.
+pub(crate) fn kubeconfig_with(stage: &Stage, folder: &Path, credentials: &Value) -> PathBuf {
+    let admin = std::fs::read_to_string(stage.plane.layout().kubeconfig()).unwrap();
+    let mut config: Value = serde_saphyr::from_str(&admin).unwrap();
+    config["users"][0]["user"] = credentials.clone();
+    let file = folder.join("kubeconfig");
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
+}
+
 /// Runs a program as the user of a kubeconfig; whether it succeeded, and what it printed.
-async fn run(program: &Path, kubeconfig: &Path, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn run(program: &Path, kubeconfig: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(program);
     command
         .args(arguments)

@@ -11,12 +11,16 @@
 
 mod access;
 mod binary;
+mod callers;
 mod fidelity;
 mod harness;
 mod journeys;
 mod katib;
 mod scale;
 mod stage;
+#[path = "../../crates/kf-mcp-cli/tests/it/wire.rs"]
+#[expect(dead_code, reason = "the tests of the binary alone use more of it")]
+mod wire;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
@@ -47,6 +51,7 @@ fn main() {
     access::add(&mut tests);
     fidelity::add(&mut tests);
     binary::add(&mut tests);
+    callers::add(&mut tests);
     harness::add(&mut tests);
     scale::add(&mut tests);
     if tests.shared.is_none() {
