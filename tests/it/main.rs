@@ -27,6 +27,7 @@ mod preflight;
 mod progress;
 mod queue;
 mod registry_of_tools;
+mod rights;
 mod sizing;
 mod trainer;
 mod words;

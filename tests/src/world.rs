@@ -282,6 +282,7 @@ impl World {
             "trainer.kubeflow.org" => format!("/apis/{group}/v1alpha1"),
             "metrics.k8s.io" => format!("/apis/{group}/v1beta1"),
             "jobset.x-k8s.io" => format!("/apis/{group}/v1alpha2"),
+            "kueue.x-k8s.io" => format!("/apis/{group}/v1beta2"),
             _ => format!("/apis/{group}/v1"),
         };
         if plural.starts_with("cluster") {

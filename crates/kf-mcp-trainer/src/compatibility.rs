@@ -208,6 +208,8 @@ pub(crate) struct Seen {
     pub(crate) kinds: Vec<Kind>,
     /// What Trainer says of itself.
     pub(crate) told: Option<String>,
+    /// Whether it may have said something that the caller may not read.
+    pub(crate) hidden: bool,
     /// Whether training jobs have `runtimePatches`.
     pub(crate) patches: Option<bool>,
     /// What is served of the training operator v1, in a sentence.
@@ -242,6 +244,9 @@ impl Seen {
             });
         }
         let installed = self.kinds.first().is_some_and(|kind| *kind == Kind::Served);
+        if self.hidden {
+            not_seen.push("what Trainer says of its version: you may not read its ConfigMap".to_owned());
+        }
         let trainer = self.told.or_else(|| inferred(installed, self.patches));
         match &trainer {
             Some(found) => checks.push(at_least("Kubeflow Trainer", found, TRAINER, UPGRADE)),

@@ -9,6 +9,7 @@ fn seen(kinds: [Kind; 4]) -> Seen {
         kubernetes: Some("v1.36.3".into()),
         kinds: kinds.into(),
         told: Some("v2.3.0".into()),
+        hidden: false,
         patches: Some(true),
         legacy: None,
     }

@@ -56,8 +56,21 @@ fn absent(
     }
 }
 
+/// The runtimes of a namespace and of the cluster.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed {
+    /// Those that were seen, the namespace's first.
+    pub(crate) all: Vec<Runtime>,
+    /// Whether there are more than were asked for.
+    pub(crate) more: bool,
+    /// What could not be seen, in words.
+    pub(crate) not_seen: Vec<String>,
+    /// Why not.
+    pub(crate) refused: Option<KubeError>,
+}
+
 /// Both kinds of runtimes, one request each. What may not be listed is told; an error when nothing could be.
-pub(crate) async fn list(cx: &Cx, namespace: &str, limit: u32) -> Result<(Vec<Runtime>, bool, Vec<String>), ToolError> {
+pub(crate) async fn list(cx: &Cx, namespace: &str, limit: u32) -> Result<Listed, ToolError> {
     let query = ListQuery {
         limit: Some(limit),
         ..ListQuery::default()
@@ -66,7 +79,7 @@ pub(crate) async fn list(cx: &Cx, namespace: &str, limit: u32) -> Result<(Vec<Ru
         cx.kube().list(&TRAINING_RUNTIMES, Some(namespace), &query),
         cx.kube().list(&CLUSTER_TRAINING_RUNTIMES, None, &query),
     );
-    let (mut runtimes, mut more, mut not_seen, mut failed) = (Vec::new(), false, Vec::new(), Vec::new());
+    let (mut found, mut failed) = (Listed::default(), Vec::new());
     for (page, scope, whose) in [
         (
             own,
@@ -77,22 +90,23 @@ pub(crate) async fn list(cx: &Cx, namespace: &str, limit: u32) -> Result<(Vec<Ru
     ] {
         match page {
             Ok(page) => {
-                more |= page.next.is_some();
-                runtimes.extend(decode(&page, scope));
+                found.more |= page.next.is_some();
+                found.all.extend(decode(&page, scope));
             }
             Err(error) if error.is_forbidden() || error.is_not_served() => {
-                not_seen.push(format!("{whose}: {}", ToolError::from(error.clone()).answered));
+                let said = ToolError::from(error.clone()).answered;
+                found.not_seen.push(format!("{whose}: {said}"));
                 failed.push(error);
             }
             Err(error) => return Err(error.into()),
         }
     }
-    if failed.len() == 2
-        && let Some(first) = failed.into_iter().next()
-    {
-        return Err(first.into());
+    let none = failed.len() == 2;
+    found.refused = failed.into_iter().next();
+    match found.refused {
+        Some(first) if none => Err(first.into()),
+        _ => Ok(found),
     }
-    Ok((runtimes, more, not_seen))
 }
 
 fn decode(page: &Page, scope: RuntimeScope) -> impl Iterator<Item = Runtime> {
@@ -114,11 +128,14 @@ pub(crate) async fn missing(cx: &Cx, namespace: &str, name: &str, field: &str) -
     )
     .tool("list_runtimes");
     error.field = Some(field.into());
-    let Ok((runtimes, _, _)) = list(cx, namespace, 100).await else {
+    let Ok(listed) = list(cx, namespace, 100).await else {
         return error.fix("list_runtimes shows what there is");
     };
-    let mut names: Vec<&str> = runtimes.iter().map(|runtime| runtime.name.as_str()).collect();
+    let mut names: Vec<&str> = listed.all.iter().map(|runtime| runtime.name.as_str()).collect();
     names.dedup();
+    if names.is_empty() && !listed.not_seen.is_empty() {
+        return error.fix("list_runtimes shows what could not be seen");
+    }
     if names.is_empty() {
         return error.fix("there are no runtimes at all: ask the platform team to install some");
     }

@@ -6,9 +6,25 @@ use kf_mcp_trainjob::torchtune::{DATASET_STEP, MODEL_STEP, Source, TuneModel};
 
 use super::fetch::storage_uri;
 use crate::pods::outside;
+use crate::runtimes::Listed;
 
 /// How many runtimes an error tells.
 const MOST: usize = 20;
+
+/// The one runtime for a model among those that were seen. Where none is for it, and some could not be seen, that is why.
+pub(crate) fn chosen(model: &Source, listed: Listed) -> Result<Runtime, ToolError> {
+    let Listed { all, refused, .. } = listed;
+    choose(model, all).map_err(|error| match refused {
+        Some(refused) if error.code == ErrorCode::Unsupported && refused.is_forbidden() => {
+            let refused = ToolError::from(refused);
+            let answered = format!("{}; not all could be seen: {}", error.answered, refused.answered);
+            ToolError::new(refused.code, error.asked, answered)
+                .fix(format!("name the runtime in `runtime`, or {}", refused.fix))
+                .tool("list_runtimes")
+        }
+        _ => error,
+    })
+}
 
 /// The one runtime for a model among all that there are. The namespace's own come first and hide the cluster's of their name.
 pub(crate) fn choose(model: &Source, all: Vec<Runtime>) -> Result<Runtime, ToolError> {

@@ -8,7 +8,9 @@ mod options;
 mod secret;
 mod warn;
 
-pub(crate) use choose::{choose, usable};
+#[cfg(test)]
+pub(crate) use choose::choose;
+pub(crate) use choose::{chosen, usable};
 pub(crate) use devices::{Devices, devices};
 pub(crate) use fetch::{FetchOptions, Origins, storage_uri};
 pub(crate) use options::{Trained, TuneOptions};

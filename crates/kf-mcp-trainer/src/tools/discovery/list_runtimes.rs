@@ -96,7 +96,12 @@ impl Tool for ListRuntimes {
 
     async fn run(self, cx: &Cx) -> Result<Runtimes, ToolError> {
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
-        let (found, has_more, not_seen) = runtimes::list(cx, &namespace, self.limit).await?;
+        let runtimes::Listed {
+            all: found,
+            more: has_more,
+            not_seen,
+            ..
+        } = runtimes::list(cx, &namespace, self.limit).await?;
         Ok(Runtimes {
             runtimes: rows(&found),
             namespace,

@@ -68,6 +68,8 @@ pub struct Deleted {
     words: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_seen: Vec<String>,
 }
 
 impl Render for Deletion {
@@ -95,6 +97,8 @@ impl Render for Deleted {
             "is deleted; its pods end within moments"
         };
         text.line(format!("{} {} in {} {done}", self.words, self.name, self.namespace));
+        text.facts("warning", &self.warnings);
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -150,6 +154,7 @@ impl Change for DeleteTrainingJob {
             deleted,
             already_gone: !deleted,
             warnings: if deleted { plan.warnings } else { Vec::new() },
+            not_seen: if deleted { plan.not_seen } else { Vec::new() },
         })
     }
 }

@@ -218,7 +218,13 @@ impl Change for UpdateTrainingJob {
         if let Some(left) = left {
             match left {
                 Ok((pods, _)) => told.pods_left = Some(pods.len()),
-                Err(error) => told.not_seen.push(format!("pods: {}", said(error))),
+                Err(error) => {
+                    let pods = format!("pods: {}", said(error));
+                    // the plan may have said so already
+                    if !told.not_seen.contains(&pods) {
+                        told.not_seen.push(pods);
+                    }
+                }
             }
         }
         Ok(told)
@@ -354,7 +360,7 @@ impl Update {
             changed,
             message,
             pods_left: None,
-            not_seen: Vec::new(),
+            not_seen: self.not_seen,
         }
     }
 }

@@ -42,7 +42,8 @@ impl Tool for CheckCompatibility {
         let (version, kinds, told, served_of_v1) =
             futures::join!(cx.kube().version(), kinds, told_version(cx), legacy::served(cx));
         let mut seen = Seen {
-            told,
+            hidden: told.hidden && told.version.is_none(),
+            told: told.version,
             legacy: legacy::served_hint(&served_of_v1),
             ..Seen::default()
         };
@@ -105,18 +106,32 @@ struct ConfigMap {
     data: BTreeMap<String, String>,
 }
 
+/// What Trainer tells everyone of itself.
+#[derive(Debug, Default)]
+struct Told {
+    version: Option<String>,
+    /// It may have told something that this caller may not read.
+    hidden: bool,
+}
+
 /// The version that Trainer tells everyone (since 2.2).
-async fn told_version(cx: &Cx) -> Option<String> {
+async fn told_version(cx: &Cx) -> Told {
+    let mut told = Told::default();
     for namespace in SYSTEM_NAMESPACES {
         let read: Result<ConfigMap, KubeError> = cx
             .kube()
             .get(&CONFIG_MAPS, Some(namespace), "kubeflow-trainer-public")
             .await;
-        if let Ok(map) = read
-            && let Some(version) = map.data.get("kubeflow_trainer_version")
-        {
-            return Some(outside(version));
+        match read {
+            Ok(map) => {
+                if let Some(version) = map.data.get("kubeflow_trainer_version") {
+                    told.version = Some(outside(version));
+                    return told;
+                }
+            }
+            Err(error) if error.is_forbidden() => told.hidden = true,
+            Err(_) => {}
         }
     }
-    None
+    told
 }

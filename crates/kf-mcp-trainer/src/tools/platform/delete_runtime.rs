@@ -71,6 +71,8 @@ pub struct DeletedRuntime {
     already_gone: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_seen: Vec<String>,
 }
 
 impl Render for Deletion {
@@ -109,6 +111,7 @@ impl Render for DeletedRuntime {
         };
         text.line(format!("{} {done}", self.target.words()));
         text.facts("warning", &self.warnings);
+        text.facts("not seen", &self.not_seen);
     }
 }
 
@@ -173,6 +176,7 @@ impl Change for DeleteRuntime {
             deleted,
             already_gone: !deleted,
             warnings: if deleted { plan.warnings } else { Vec::new() },
+            not_seen: if deleted { plan.not_seen } else { Vec::new() },
         })
     }
 }

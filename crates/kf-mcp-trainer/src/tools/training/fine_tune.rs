@@ -104,11 +104,12 @@ impl FineTune {
         if let Some(name) = self.runtime() {
             return plan::runtime(cx, namespace, name).await;
         }
-        let (all, more, mut not_seen) = runtimes::list(cx, namespace, MOST_RUNTIMES).await?;
-        if more {
+        let mut listed = runtimes::list(cx, namespace, MOST_RUNTIMES).await?;
+        let mut not_seen = std::mem::take(&mut listed.not_seen);
+        if listed.more {
             not_seen.push(format!("runtimes beyond the first {MOST_RUNTIMES}"));
         }
-        let runtime = finetune::choose(model, all)?;
+        let runtime = finetune::chosen(model, listed)?;
         Ok(Found { runtime, not_seen })
     }
 

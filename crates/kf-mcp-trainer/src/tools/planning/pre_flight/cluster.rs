@@ -179,9 +179,7 @@ impl Second {
         let wrong = Seen {
             kubernetes: kubernetes.clone(),
             kinds,
-            told: None,
-            patches: None,
-            legacy: None,
+            ..Seen::default()
         }
         .judge()
         .wrong();

@@ -14,7 +14,7 @@ use crate::finetune;
 use crate::preflight::{Claim, Report, Rights, Secret};
 use crate::queues::{self, Queue};
 use crate::quota::Quotas;
-use crate::runtimes::{self, Found};
+use crate::runtimes::{self, Found, Listed};
 use crate::tools::training::fine_tune::MOST_RUNTIMES;
 use crate::tools::training::plan::DEFAULT_RUNTIME;
 
@@ -25,7 +25,7 @@ const JOBSET: &str = "jobset";
 enum Runtimes {
     /// The one that is named, if it is there.
     Named(Option<Found>),
-    All(Vec<Runtime>, bool, Vec<String>),
+    All(Listed),
     /// The model, which would choose, is wrong.
     NotAsked,
 }
@@ -56,8 +56,8 @@ impl First {
             if model.is_none() {
                 return Ok(Runtimes::NotAsked);
             }
-            let (all, more, not_seen) = runtimes::list(cx, namespace, MOST_RUNTIMES).await?;
-            Ok(Runtimes::All(all, more, not_seen))
+            let listed = runtimes::list(cx, namespace, MOST_RUNTIMES).await?;
+            Ok(Runtimes::All(listed))
         };
         let secrets = call
             .secrets()
@@ -120,14 +120,14 @@ impl First {
                     .fix("list_runtimes shows what there is")
                     .tool("list_runtimes"))
             }
-            Ok(Runtimes::All(all, more, not_seen)) => {
-                report.not_seen.extend(not_seen.iter().cloned());
-                if *more {
+            Ok(Runtimes::All(listed)) => {
+                report.not_seen.extend(listed.not_seen.iter().cloned());
+                if listed.more {
                     report
                         .not_seen
                         .push(format!("runtimes beyond the first {MOST_RUNTIMES}"));
                 }
-                let chosen = self.model.as_ref().map(|model| finetune::choose(model, all.clone()));
+                let chosen = self.model.as_ref().map(|model| finetune::chosen(model, listed.clone()));
                 chosen.transpose()
             }
             Ok(Runtimes::NotAsked) => Ok(None),
