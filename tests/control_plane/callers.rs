@@ -49,7 +49,7 @@ impl Served {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let port = loop {
-            let line = lines.next().expect("the server ended before it listened").unwrap();
+            let line = lines.next().unwrap().unwrap();
             if let Some((_, rest)) = line.split_once("://127.0.0.1:") {
                 break rest.split('/').next().unwrap().parse().unwrap();
             }

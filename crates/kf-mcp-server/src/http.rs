@@ -127,6 +127,7 @@ impl Server {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         hosts.push(addr.ip().to_string());
         hosts.extend(options.allowed_hosts.iter().cloned());
+        hosts.extend(options.auth.as_ref().and_then(|auth| auth.host()));
         let mut origins: Vec<String> = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"]
             .map(str::to_owned)
             .to_vec();

@@ -313,6 +313,27 @@ fn clients_are_told_where_tokens_come_from() {
 }
 
 #[test]
+fn the_name_that_clients_know_it_by_is_served_and_others_are_not() {
+    let key = Key::ed();
+    let issuer = Shown::start(&keys(&[key.public("a")]));
+    let served = served(&issuer, &["--sandbox"]);
+    let token = bearer(&key.sign(&ed("a"), &claims("alice", &json!({}))));
+    let (headers, body) = modern("health_check", &json!({}), &json!({}));
+    for (host, code) in [("mcp.example", 200), ("localhost", 200), ("evil.example", 403)] {
+        let body = body.to_string();
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
+             {headers}{token}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut wire = crate::wire::Wire::open(served.port);
+        wire.send(request.as_bytes());
+        let answer = wire.answer();
+        assert_eq!(answer.code, code, "{host}: {answer:?}");
+    }
+}
+
+#[test]
 fn an_authenticated_caller_cannot_send_too_much_either() {
     let key = Key::ed();
     let issuer = Shown::start(&keys(&[key.public("a")]));

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -117,11 +117,7 @@ impl Auth {
     pub(crate) fn protect(self: &Arc<Self>, router: Router, here: String) -> Router {
         let resource = self.jwt.as_ref().map(|jwt| {
             let options = jwt.options();
-            let audience = options
-                .audience
-                .iter()
-                .find(|audience| audience.starts_with("https://"));
-            let url = self.public_url.as_ref().or(audience).cloned().unwrap_or(here);
+            let url = self.public().map_or(here, str::to_owned);
             let scopes = self.personas.scopes().map(|(scope, _)| scope).collect();
             Arc::new(Resource::new(url, &options.issuer, scopes))
         });
@@ -139,6 +135,22 @@ impl Auth {
                     .route(&format!("{WELL_KNOWN}/{{*path}}"), get(document))
             }
         }
+    }
+
+    /// The URL at which clients know the endpoint, if somebody said so.
+    fn public(&self) -> Option<&str> {
+        let audiences = self.jwt.iter().flat_map(|jwt| &jwt.options().audience);
+        let mut urls = self
+            .public_url
+            .iter()
+            .chain(audiences.filter(|audience| audience.starts_with("https://")));
+        urls.next().map(String::as_str)
+    }
+
+    /// The name of this server in that URL.
+    pub(crate) fn host(&self) -> Option<String> {
+        let url: Uri = self.public()?.parse().ok()?;
+        url.host().map(str::to_owned)
     }
 
     /// Who made a request. What said so is taken off it, and so is what only a trusted proxy may say.
