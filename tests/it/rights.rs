@@ -5,8 +5,11 @@ use kf_mcp_core::{Need, Persona, Selection};
 use kf_mcp_tests::{MODULES, World, queues};
 use serde_json::{Value, json};
 
+/// A tool and its arguments.
+type Call = (&'static str, Value);
+
 /// Calls, each in a world of its own after those that it needs.
-fn calls() -> Vec<(Vec<(&'static str, Value)>, &'static str, Value)> {
+fn calls() -> Vec<(Vec<Call>, Call)> {
     let submit = || {
         (
             "run_container_training",
@@ -21,8 +24,8 @@ fn calls() -> Vec<(Vec<(&'static str, Value)>, &'static str, Value)> {
             json!({"name": "own", "spec": spec, "confirmed": true}),
         )
     };
-    let alone = |tool, arguments| (Vec::new(), tool, arguments);
-    let after = |before, tool, arguments| (vec![before], tool, arguments);
+    let alone = |tool, arguments| (Vec::new(), (tool, arguments));
+    let after = |before, tool, arguments| (vec![before], (tool, arguments));
     vec![
         alone("health_check", json!({})),
         alone("list_namespaces", json!({})),
@@ -89,7 +92,7 @@ fn calls() -> Vec<(Vec<(&'static str, Value)>, &'static str, Value)> {
     ]
 }
 
-async fn world(before: &[(&'static str, Value)]) -> World {
+async fn world(before: &[Call]) -> World {
     let world = World::new("showcase");
     queues::define(&world.place).await;
     let queue = json!({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue",
@@ -108,7 +111,7 @@ async fn each_missing_right_is_told() {
     let persona = Persona::PlatformAdmin;
     let catalogue = kf_mcp_core::Catalogue::new(MODULES, &Selection { clients, persona }).unwrap();
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
-    for (before, tool, arguments) in calls() {
+    for (before, (tool, arguments)) in calls() {
         let spec = catalogue.get(tool).unwrap().spec;
         let (whole, asked) = world(&before).await.called(tool, arguments.clone()).await;
         assert!(!whole.is_error, "{tool}: {}", whole.text);
