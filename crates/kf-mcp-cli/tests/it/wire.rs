@@ -24,7 +24,9 @@ impl Answer {
 
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let read = serde_json::from_str(&self.body);
+        assert!(read.is_ok(), "{self:?}");
+        read.unwrap()
     }
 }
 
