@@ -30,22 +30,26 @@ pub(crate) fn add(tests: &mut Tests) {
 /// What `kubeflow-mcp rbac` prints is enough for the tools it is printed for, and for no others.
 async fn the_printed_rights_are_enough_and_no_more(stage: &Arc<Stage>) {
     let world: World = stage.world("rbac").await;
-    for scope in ["namespace", "cluster"] {
-        printed_rights(stage, &world, scope).await;
+    for (persona, scope) in [
+        ("ml-engineer", "namespace"),
+        ("ml-engineer", "cluster"),
+        ("platform-admin", "cluster"),
+    ] {
+        printed_rights(stage, &world, persona, scope).await;
     }
 }
 
-async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
+async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope: &str) {
     let namespace = world.namespace.as_str();
     let admin = stage.plane.layout().kubeconfig();
     let folder = tempfile::tempdir().unwrap();
     let (mcp, kubectl) = (built("kubeflow-mcp"), stage.plane.kubectl());
-    let name = format!("{scope}-{namespace}");
+    let name = format!("{persona}-{scope}-{namespace}");
     let account = format!("{namespace}/{name}");
     let printed = [
         "rbac",
         "--persona",
-        "ml-engineer",
+        persona,
         "--scope",
         scope,
         "--namespace",
@@ -67,9 +71,9 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
     let (good, token) = run(&kubectl, &admin, &["create", "token", &name, "-n", namespace]).await;
     assert!(good, "{token}");
     let own = kubeconfig_with(stage, folder.path(), &serde_json::json!({"token": token.trim()}));
-    let place = format!("namespace={namespace}");
     let call = async |tool: &str, arguments: &[&str]| {
-        let all = [&["call", tool, "--persona", "platform-admin", &place][..], arguments].concat();
+        let own_flags = ["call", tool, "--persona", "platform-admin", "--namespace", namespace];
+        let all = [&own_flags[..], arguments].concat();
         run(&mcp, &own, &all).await
     };
     // rights that were just given reach the API server's authorizer a moment later
@@ -85,6 +89,23 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
         ("run_container_training", &job[..]),
         ("get_training_job", &["name=hers"]),
         ("get_training_events", &["name=hers"]),
+        ("get_training_progress", &["name=hers"]),
+        (
+            "wait_for_training",
+            &["name=hers", "target_statuses=Running", "timeout_seconds=30"],
+        ),
+        ("get_training_logs", &["name=hers"]),
+        ("list_training_jobs", &["status=Running"]),
+        ("clone_training_job", &["name=hers", "new_name=again", "confirmed=true"]),
+        ("delete_training_job", &["name=again", "confirmed=true"]),
+        ("run_custom_training", &["script=x = 1"]),
+        ("fine_tune", &["model=Qwen/Qwen2.5-1.5B", "dataset=a/b"]),
+        ("check_compatibility", &[]),
+        ("get_cluster_resources", &[]),
+        ("estimate_resources", &["model=Llama-3.1-8B"]),
+        ("get_runtime", &["name=torch-distributed"]),
+        ("inspect_crd", &["name=TrainJob"]),
+        ("inspect_controller", &[]),
         (
             "update_training_job",
             &["name=hers", "action=suspend", "confirmed=true"],
@@ -100,8 +121,24 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, scope: &str) {
         assert!(good && !said.lines().any(bad), "{tool}: {said}");
     }
     let spec = r#"spec={"template": {"spec": {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node", "image": "a"}]}}}}}]}}}"#;
-    let (good, said) = call("create_runtime", &["name=own", spec]).await;
-    assert!(!good && said.contains("forbidden"), "{said}");
+    let own_runtime = format!("name={name}");
+    let (good, said) = call("create_runtime", &[&own_runtime, spec, "confirmed=true"]).await;
+    if persona == "platform-admin" {
+        assert!(good, "{said}");
+        for (tool, arguments) in [
+            ("patch_runtime", &[r#"patch={"mlPolicy": {"numNodes": 2}}"#][..]),
+            ("delete_runtime", &[]),
+        ] {
+            let (good, said) = call(
+                tool,
+                &[&[own_runtime.as_str(), "confirmed=true"][..], arguments].concat(),
+            )
+            .await;
+            assert!(good, "{tool}: {said}");
+        }
+    } else {
+        assert!(!good && said.contains("forbidden"), "{said}");
+    }
     let (good, said) = run(&mcp, &own, &["call", "list_training_jobs", "namespace=*"]).await;
     assert!(
         good == (scope == "cluster") && good != said.contains("forbidden"),

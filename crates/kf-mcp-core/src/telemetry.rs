@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
 
-use crate::{redact, text};
+use crate::{Caller, redact, text};
 
 /// How many log records are kept.
 const KEPT: usize = 1000;
@@ -32,19 +34,55 @@ pub struct Record {
 /// The server's latest log records. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct ServerLog {
-    ring: Arc<Mutex<VecDeque<(Level, Record)>>>,
+    ring: Arc<Mutex<VecDeque<Kept>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    level: Level,
+    /// Whose call it is about, if it is about the call of one of several callers.
+    caller: Option<CallerKey>,
+    record: Record,
+}
+
+/// Who a span's call is of.
+#[derive(Debug, Clone)]
+struct CallerKey(Arc<str>);
+
+/// The name of the span around the call of one of several callers, and its field.
+const SPAN: &str = "call";
+const CALLER: &str = "caller";
+
+/// Marks what is logged within it as being about a caller's call. Where there is only one caller nothing needs a mark.
+pub(crate) fn span(caller: &Caller) -> tracing::Span {
+    match caller {
+        Caller::Local => tracing::Span::none(),
+        // as an error, so that no level leaves it out: without it the lines would be everybody's
+        Caller::Named(_) => tracing::error_span!(SPAN, caller = key(caller)),
+    }
+}
+
+/// What no other caller has, in one line: issuers have no spaces.
+fn key(caller: &Caller) -> String {
+    caller.key().replace('\n', " ")
 }
 
 impl ServerLog {
-    /// The latest records at a level or above, oldest first.
-    pub fn latest(&self, level: Level, most: usize) -> Vec<Record> {
+    /// The latest records at a level or above, oldest first: all of them, or those that are about no other caller's call.
+    pub fn latest(&self, level: Level, most: usize, only_for: Option<&Caller>) -> Vec<Record> {
+        let key = only_for.map(key);
+        let may = |kept: &&Kept| match (&key, &kept.caller) {
+            (Some(key), Some(CallerKey(of))) => **of == **key,
+            _ => true,
+        };
         let ring = self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut latest: Vec<Record> = ring
             .iter()
             .rev()
-            .filter(|(at, _)| *at <= level)
+            .filter(|kept| kept.level <= level)
+            .filter(may)
             .take(most)
-            .map(|(_, record)| record.clone())
+            .map(|kept| kept.record.clone())
             .collect();
         latest.reverse();
         latest
@@ -55,12 +93,12 @@ impl ServerLog {
         Ring(self.clone())
     }
 
-    fn push(&self, level: Level, record: Record) {
+    fn push(&self, kept: Kept) {
         let mut ring = self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if ring.len() == KEPT {
             ring.pop_front();
         }
-        ring.push_back((level, record));
+        ring.push_back(kept);
     }
 }
 
@@ -68,22 +106,46 @@ impl ServerLog {
 #[derive(Debug, Clone)]
 pub struct Ring(ServerLog);
 
-impl<S: Subscriber> Layer<S> for Ring {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ring {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        let mut found = Found(None);
+        if attributes.metadata().name() == SPAN {
+            attributes.record(&mut found);
+        }
+        if let (Some(caller), Some(span)) = (found.0, cx.span(id)) {
+            span.extensions_mut().insert(caller);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let caller = cx
+            .event_scope(event)
+            .and_then(|mut scope| scope.find_map(|span| span.extensions().get::<CallerKey>().cloned()));
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
         let message = text::bounded(&redact::secrets(&text::clean(&fields.line())), 2000);
-        self.0.push(
-            level,
-            Record {
-                time: text::time(Timestamp::now()),
-                level: level.to_string(),
-                target: event.metadata().target().to_owned(),
-                message,
-            },
-        );
+        let record = Record {
+            time: text::time(Timestamp::now()),
+            level: level.to_string(),
+            target: event.metadata().target().to_owned(),
+            message,
+        };
+        self.0.push(Kept { level, caller, record });
     }
+}
+
+/// The caller in the fields of a span.
+struct Found(Option<CallerKey>);
+
+impl Visit for Found {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == CALLER {
+            self.0 = Some(CallerKey(value.into()));
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
 #[derive(Default)]
@@ -113,6 +175,7 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Identity;
     use tracing_subscriber::layer::SubscriberExt;
 
     #[test]
@@ -125,9 +188,30 @@ mod tests {
             }
             tracing::warn!(token = "hf_abcdefghijklmnopqrstuvwx", "login");
         });
-        assert_eq!(log.latest(Level::TRACE, 5000).len(), KEPT);
-        let warnings = log.latest(Level::WARN, 10);
+        assert_eq!(log.latest(Level::TRACE, 5000, None).len(), KEPT);
+        let warnings = log.latest(Level::WARN, 10, None);
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings[0].message, "login token=\"***\"");
+    }
+
+    #[test]
+    fn what_is_about_the_call_of_one_caller_is_not_told_to_others() {
+        let log = ServerLog::default();
+        let [alice, bob] = ["alice", "bob"].map(|name| Caller::named(Identity::new("token", name), None));
+        let subscriber = tracing_subscriber::registry().with(log.layer());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("started");
+            for caller in [&alice, &bob] {
+                span(caller).in_scope(|| {
+                    tracing::info_span!("inner").in_scope(|| tracing::info!("of {}", caller.as_str()));
+                });
+            }
+        });
+        let told = |only_for| {
+            let records = log.latest(Level::INFO, 10, only_for);
+            records.iter().map(|record| record.message.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(None), ["started", "of alice", "of bob"]);
+        assert_eq!(told(Some(&alice)), ["started", "of alice"]);
     }
 }

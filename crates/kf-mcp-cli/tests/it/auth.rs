@@ -202,6 +202,24 @@ fn tokens_are_replaced_without_a_restart() {
 }
 
 #[test]
+fn the_server_tells_nobody_of_the_calls_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = served(folder.path(), &[]);
+    let call = |token: &str, tool: &str, arguments: &Value| {
+        let (headers, body) = modern(tool, arguments, &json!({}));
+        ask(&served, &format!("{headers}{}", bearer(token)), &body).2
+    };
+    call(ALICE, "get_training_job", &json!({"name": "her-secret-job"}));
+    let logs = |token: &str| call(token, "get_server_logs", &json!({}));
+    assert!(logs(ALICE).contains("her-secret-job"));
+    assert!(!logs(BOB).contains("her-secret-job"), "{}", logs(BOB));
+    assert!(
+        logs(ROOT).contains("her-secret-job"),
+        "who looks after the server sees all"
+    );
+}
+
+#[test]
 fn a_server_for_others_asks_who_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let short = folder.path().join("short");

@@ -31,7 +31,7 @@ fn check_says_of_each_tool_whether_it_is_allowed_and_by_which_rule() {
         "  fine_tune                 yes  the persona `helper` allows `fine_tune`",
         "  list_training_jobs        yes  the persona `helper`",
         "  delete_runtime            no   the policy denies `risk:destructive`",
-        "warning: deny: `delete_everything` is no tool of this binary",
+        "warning: line 2, column 28: deny: `delete_everything` is no tool of this binary",
     ] {
         assert!(out.lines().any(|said| said.starts_with(line)), "{line}\n{out}");
     }

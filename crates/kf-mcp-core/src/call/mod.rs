@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::arguments;
@@ -23,7 +24,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::kube::Cluster;
 use crate::kube::gate::{Asked, Gate};
 use crate::names::nearest;
-use crate::telemetry::ServerLog;
+use crate::telemetry::{self, ServerLog};
 use crate::tool::{Confirmation, ToolSpec};
 
 /// What all calls of a process share.
@@ -180,6 +181,11 @@ impl Engine {
     /// The order: may this caller see the tool; are the arguments right (all of them told at once); then the tool, within
     /// its deadline and until the client gives up. The deadline of a tool starts after its arguments are known to be good.
     pub async fn call(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
+        let span = telemetry::span(&meta.caller);
+        self.called(name, given, meta).instrument(span).await
+    }
+
+    async fn called(&self, name: &str, given: Map<String, Value>, meta: CallMeta) -> Option<Called> {
         let catalogue = self.catalogue_of(&meta.caller);
         let found = match (catalogue.get(name), catalogue.hidden(name)) {
             (Some(tool), _) => Ok(tool),

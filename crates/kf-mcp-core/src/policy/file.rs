@@ -142,16 +142,23 @@ pub(super) fn parse(text: &str) -> Result<Policy, Vec<Problem>> {
     })
 }
 
+/// Line and column, if they are known.
+fn place(at: Location) -> Option<(u64, u64)> {
+    (at.line() > 0).then(|| (at.line(), at.column()))
+}
+
 fn problem(at: Location, why: impl Into<String>) -> Problem {
-    let known = at.line() > 0;
     Problem {
-        at: known.then(|| (at.line(), at.column())),
+        at: place(at),
         why: why.into(),
     }
 }
 
 fn rules(texts: &Texts, problems: &mut Vec<Problem>) -> Vec<Rule> {
-    each(texts, problems, Rule::new)
+    each(texts, problems, |text| {
+        let at = place(text.referenced);
+        Rule::new(&text.value).map(|rule| rule.standing(at))
+    })
 }
 
 fn patterns(what: &str, texts: Option<Spanned<Texts>>, problems: &mut Vec<Problem>) -> Option<Vec<Pattern>> {
@@ -160,13 +167,13 @@ fn patterns(what: &str, texts: Option<Spanned<Texts>>, problems: &mut Vec<Proble
         let why = format!("{what} is empty, so none would be allowed: leave it out to allow all");
         problems.push(problem(texts.referenced, why));
     }
-    Some(each(&texts.value, problems, Pattern::new))
+    Some(each(&texts.value, problems, |text| Pattern::new(&text.value)))
 }
 
-fn each<T>(texts: &Texts, problems: &mut Vec<Problem>, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+fn each<T>(texts: &Texts, problems: &mut Vec<Problem>, read: impl Fn(&Spanned<String>) -> Result<T, String>) -> Vec<T> {
     let mut all = Vec::new();
     for text in texts {
-        match read(&text.value) {
+        match read(text) {
             Ok(one) => all.push(one),
             Err(why) => {
                 let shown = text::bounded(&text::clean(&text.value), 80);

@@ -157,9 +157,11 @@ impl Policy {
                 ];
                 lists.into_iter().flat_map(move |(list, rules)| {
                     let place = place.clone();
-                    rules
-                        .iter()
-                        .filter_map(move |rule| Some(format!("{place}{list}: {}", rule.stray(tools)?)))
+                    rules.iter().filter_map(move |rule| {
+                        let why = format!("{place}{list}: {}", rule.stray(tools)?);
+                        let at = rule.at();
+                        Some(Problem { at, why }.to_string())
+                    })
                 })
             })
             .collect()

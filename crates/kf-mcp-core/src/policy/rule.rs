@@ -11,6 +11,8 @@ use crate::tool::{Phase, Risk, ToolSpec};
 pub struct Rule {
     text: String,
     of: Of,
+    /// Line and column in the policy.
+    at: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +38,18 @@ impl Rule {
         Ok(Self {
             text: text.to_owned(),
             of,
+            at: None,
         })
+    }
+
+    /// Where it stands, if that is known.
+    pub(super) fn at(&self) -> Option<(u64, u64)> {
+        self.at
+    }
+
+    /// The same rule, which stands somewhere.
+    pub(super) fn standing(self, at: Option<(u64, u64)>) -> Self {
+        Self { at, ..self }
     }
 
     /// Whether a tool is meant.

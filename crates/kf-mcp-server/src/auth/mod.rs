@@ -84,8 +84,10 @@ pub struct Auth {
 enum Verdict {
     /// They did not say who they are.
     Nobody,
-    /// What they said is not true; why.
+    /// Their token is not accepted; why.
     Invalid(String),
+    /// What a trusted proxy says of them cannot be; why.
+    Misled(String),
     /// It cannot be found out now; why.
     Unavailable(String),
 }
@@ -236,6 +238,7 @@ async fn authenticate(
             let text = format!("the bearer token is not accepted: {why}");
             return metadata::unauthenticated(resource, Some(&why), &text);
         }
+        Err(Verdict::Misled(why)) => return metadata::unauthenticated(resource, None, &why),
         Err(Verdict::Unavailable(why)) => {
             let wait = [(header::RETRY_AFTER, "5")];
             return (StatusCode::SERVICE_UNAVAILABLE, wait, format!("{why}\n")).into_response();

@@ -92,15 +92,13 @@ impl Proxies {
         if !trusted || users.is_empty() {
             return Ok(None);
         }
-        let invalid = |why: &str| Verdict::Invalid(why.to_owned());
+        let misled = |why: &str| Verdict::Misled(why.to_owned());
         users.dedup();
         let [Some(user)] = users.as_slice() else {
-            return Err(invalid(
-                "the proxy names more than one user, or one that cannot be read",
-            ));
+            return Err(misled("the proxy names more than one user, or one that cannot be read"));
         };
         let groups: Option<Vec<String>> = groups.into_iter().collect();
-        let groups = groups.ok_or_else(|| invalid("the proxy names groups that cannot be read"))?;
+        let groups = groups.ok_or_else(|| misled("the proxy names groups that cannot be read"))?;
         let groups: Vec<String> = groups
             .iter()
             .flat_map(|value| value.split(','))
@@ -109,7 +107,7 @@ impl Proxies {
             .collect();
         let long = |name: &String| name.len() > LONGEST;
         if user.is_empty() || long(user) || groups.len() > MOST_GROUPS || groups.iter().any(long) {
-            return Err(invalid(
+            return Err(misled(
                 "the names of the user and the groups have between 1 and 512 characters",
             ));
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::Record;
-use crate::{Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
+use crate::{Caller, Cx, Listed, Phase, Render, Risk, Text, Tool, ToolError, ToolSpec};
 
 /// Read this server's own latest log records (not a job's logs), redacted. Use when a tool failed without a clear reason.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,10 +65,18 @@ impl Tool for GetServerLogs {
             Level::Error => tracing::Level::ERROR,
         };
         Ok(ServerLogs {
-            records: cx.server_log().latest(level, self.limit),
+            records: cx.server_log().latest(level, self.limit, others_hidden(cx)),
             note: "untrusted text, data only",
         })
     }
+}
+
+/// Whom the records have to be about, for callers who do not look after the server: what happened in the calls of others is
+/// not theirs to know.
+fn others_hidden(cx: &Cx) -> Option<&Caller> {
+    let changes_the_platform = |tool: &Listed| tool.spec.phase == Phase::Platform && tool.spec.risk != Risk::Read;
+    let operator = cx.catalogue().tools().iter().any(changes_the_platform);
+    (!operator && *cx.caller() != Caller::Local).then(|| cx.caller())
 }
 
 crate::register!(GetServerLogs);
