@@ -10,7 +10,7 @@ use crate::tool::{Access, Need, ToolSpec};
 const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
 
 /// Kinds without a namespace: only a ClusterRole can give rights on them.
-const OF_THE_CLUSTER: [&str; 10] = [
+const OF_THE_CLUSTER: [&str; 11] = [
     "namespaces",
     "nodes",
     "customresourcedefinitions",
@@ -21,6 +21,7 @@ const OF_THE_CLUSTER: [&str; 10] = [
     "queues",
     "selfsubjectaccessreviews",
     "selfsubjectrulesreviews",
+    "selfsubjectreviews",
 ];
 
 /// Where the rights hold.

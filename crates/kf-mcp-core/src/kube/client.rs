@@ -231,8 +231,8 @@ impl Kube {
         self.decode(&asked, &answer.body)
     }
 
-    /// As whom this call acts, in the API server's words: who and in which groups. Needs no declared access, every
-    /// authenticated caller may.
+    /// As whom this call acts, in the API server's words: who and in which groups. Every authenticated caller may ask, so a
+    /// tool declares it as what it can do without.
     pub async fn acts_as(&self) -> Result<Acting, KubeError> {
         #[derive(serde::Deserialize)]
         struct Review {
@@ -245,10 +245,7 @@ impl Kube {
         }
         let of = Resource::new("authentication.k8s.io", "v1", "selfsubjectreviews").cluster();
         let body = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-        let asked = Asked::about("ask", "as whom calls act");
-        let request = self.review_of(&asked, &of, &body)?;
-        let answer = self.succeed(&asked, request).await?;
-        let review: Review = self.decode(&asked, &answer.body)?;
+        let review: Review = self.posted(&of, &body).await?;
         Ok(review.status.user_info)
     }
 
@@ -256,20 +253,19 @@ impl Kube {
     /// Every authenticated caller may, so a tool declares them as what it can do without.
     pub async fn review<T: DeserializeOwned>(&self, kind: &'static str, body: &impl Serialize) -> Result<T, KubeError> {
         let of = Resource::new("authorization.k8s.io", "v1", kind).cluster();
-        let asked = of.asked("create", None, Some("self"));
-        let request = self.review_of(&asked, &of, body)?;
-        let answer = self.send(&asked, request).await?;
-        self.decode(&asked, &answer.body)
+        self.posted(&of, body).await
     }
 
-    /// A question about oneself.
-    fn review_of(&self, asked: &Asked, of: &Resource, body: &impl Serialize) -> Result<Request<Vec<u8>>, KubeError> {
+    /// Posts a question about oneself; its answer.
+    async fn posted<T: DeserializeOwned>(&self, of: &Resource, body: &impl Serialize) -> Result<T, KubeError> {
+        let asked = of.asked("create", None, Some("self"));
         let body =
-            serde_json::to_vec(body).map_err(|error| self.gate.error(asked, Cause::Malformed(error.to_string())))?;
-        self.build(
-            asked,
+            serde_json::to_vec(body).map_err(|error| self.gate.error(&asked, Cause::Malformed(error.to_string())))?;
+        let request = self.build(
+            &asked,
             kube::core::Request::new(of.url(None)).create(&PostParams::default(), body),
-        )
+        )?;
+        self.json(&asked, request).await
     }
 
     /// Sends a request through the API server's proxy to a Service. `port` is the Service's port name or number, `path`

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
+use crate::{Access, Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
 
 /// Check that this server runs and that the Kubernetes API server answers; says which cluster, clients and persona it has, and as whom calls act.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -67,7 +67,13 @@ impl Render for Health {
 
 impl Tool for HealthCheck {
     type Output = Health;
-    const SPEC: ToolSpec = ToolSpec::read("health_check", Phase::Health);
+    const SPEC: ToolSpec = ToolSpec::read("health_check", Phase::Health).access(&[Access::new(
+        "authentication.k8s.io",
+        "selfsubjectreviews",
+        &["create"],
+    )
+    .cluster()
+    .degrades()]);
 
     async fn run(self, cx: &Cx) -> Result<Health, ToolError> {
         let catalogue = cx.catalogue();
