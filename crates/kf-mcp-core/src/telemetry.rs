@@ -17,6 +17,8 @@ use crate::{Caller, redact, text};
 
 /// How many log records are kept.
 const KEPT: usize = 1000;
+/// The longest message that is kept, in characters.
+const LONGEST: usize = 16_000;
 
 /// One log record, redacted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -37,12 +39,26 @@ pub struct ServerLog {
     ring: Arc<Mutex<VecDeque<Kept>>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     level: Level,
     /// Whose call it is about, if it is about the call of one of several callers.
     caller: Option<CallerKey>,
-    record: Record,
+    time: Timestamp,
+    target: &'static str,
+    /// As it was logged: it is cleaned and redacted when it is read, which few records ever are.
+    message: String,
+}
+
+impl Kept {
+    fn record(&self) -> Record {
+        Record {
+            time: text::time(self.time),
+            level: self.level.to_string(),
+            target: self.target.to_owned(),
+            message: text::bounded(&redact::secrets(&text::clean(&self.message)), 2000),
+        }
+    }
 }
 
 /// Who a span's call is of.
@@ -76,16 +92,11 @@ impl ServerLog {
             _ => true,
         };
         let ring = self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut latest: Vec<Record> = ring
-            .iter()
-            .rev()
-            .filter(|kept| kept.level <= level)
-            .filter(may)
-            .take(most)
-            .map(|kept| kept.record.clone())
-            .collect();
-        latest.reverse();
-        latest
+        let fitting = ring.iter().rev().filter(|kept| kept.level <= level).filter(may);
+        let latest: Vec<Kept> = fitting.take(most).cloned().collect();
+        // redacting takes a while, and nobody else has to wait for it
+        drop(ring);
+        latest.iter().rev().map(Kept::record).collect()
     }
 
     /// The layer that fills the ring.
@@ -124,14 +135,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ring {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
-        let message = text::bounded(&redact::secrets(&text::clean(&fields.line())), 2000);
-        let record = Record {
-            time: text::time(Timestamp::now()),
-            level: level.to_string(),
-            target: event.metadata().target().to_owned(),
-            message,
-        };
-        self.0.push(Kept { level, caller, record });
+        self.0.push(Kept {
+            level,
+            caller,
+            time: Timestamp::now(),
+            target: event.metadata().target(),
+            // long enough that what is cut off is not shown either way
+            message: text::bounded(&fields.line(), LONGEST),
+        });
     }
 }
 

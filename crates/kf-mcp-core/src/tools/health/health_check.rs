@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{Access, Cx, Phase, Render, Text, Tool, ToolError, ToolSpec};
 
-/// Check that this server runs and that the Kubernetes API server answers; says which cluster, clients and persona it has, and as whom calls act.
+/// Check that this server and the Kubernetes API server answer; tells cluster, clients, persona and as whom calls act.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthCheck {}
