@@ -223,15 +223,18 @@ mod tests {
         Access::new("", "pods/log", &["get"]).degrades(),
     ]);
 
-    fn of(reach: Reach) -> String {
-        let grant = Grant {
+    fn grant(reach: Reach, callers: Callers<'_>) -> Grant<'_> {
+        Grant {
             name: "mcp",
             namespace: "team-a",
             reach,
             account: ("kubeflow", "server"),
-            callers: Callers::default(),
-        };
-        manifests([&LIST, &DELETE], &grant)
+            callers,
+        }
+    }
+
+    fn of(reach: Reach) -> String {
+        manifests([&LIST, &DELETE], &grant(reach, Callers::default()))
     }
 
     #[test]
@@ -241,17 +244,11 @@ mod tests {
             extra: extra.iter().map(|key| (*key).to_owned()).collect(),
         };
         let print = |impersonation: &Impersonation, reviewed| {
-            let grant = Grant {
-                name: "mcp",
-                namespace: "team-a",
-                reach: Reach::Namespace,
-                account: ("kubeflow", "server"),
-                callers: Callers {
-                    impersonated: Some(impersonation),
-                    reviewed,
-                },
+            let callers = Callers {
+                impersonated: Some(impersonation),
+                reviewed,
             };
-            manifests([&DELETE], &grant)
+            manifests([&DELETE], &grant(Reach::Namespace, callers))
         };
         insta::assert_snapshot!(print(&impersonation(&["ml-a", "ml-b"], &["Example.com/Project"]), true), @r#"
         ---

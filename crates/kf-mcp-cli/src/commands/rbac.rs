@@ -2,19 +2,19 @@
 
 use std::process::ExitCode;
 
-use kf_mcp_core::kube::Impersonation;
+use kf_mcp_core::kube::ActAs;
 use kf_mcp_core::names::{is_label, is_subdomain};
 use kf_mcp_core::rbac::{self, Callers, Grant, Reach};
 
 use crate::open;
 use crate::options::{RbacOptions, RbacScope};
-use crate::settings::{Settings, Unusable, patterns};
+use crate::settings::{Settings, Unusable};
 
 /// The name of what is made where nothing else is said.
 const NAME: &str = "kubeflow-mcp";
 
 pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(&options.common, options.common.flags(), true)?;
+    let settings = Settings::load(&options.common, options.flags(), true)?;
     let catalogue = open::catalogues(&settings)?.default();
     let namespace = settings.namespace.as_deref().unwrap_or("default");
     let account = match &options.service_account {
@@ -24,16 +24,9 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
             .filter(|(namespace, name)| is_label(namespace) && is_subdomain(name))
             .ok_or_else(|| Unusable(format!("service account `{account}` is not of the form NAMESPACE/NAME")))?,
     };
-    let list = |given: &Option<String>| -> Vec<String> {
-        let parts = given.iter().flat_map(|given| given.split(','));
-        parts
-            .map(|part| part.trim().to_owned())
-            .filter(|part| !part.is_empty())
-            .collect()
-    };
-    let impersonation = Impersonation {
-        groups: patterns(&list(&options.impersonate_groups))?,
-        extra: list(&options.impersonate_extra),
+    let impersonated = match &settings.auth.acts {
+        ActAs::Impersonate(impersonation) => Some(impersonation),
+        ActAs::Own | ActAs::Token => None,
     };
     let grant = Grant {
         name: account.1,
@@ -44,8 +37,8 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
         },
         account,
         callers: Callers {
-            impersonated: options.impersonate.then_some(&impersonation),
-            reviewed: options.token_review,
+            impersonated,
+            reviewed: settings.auth.review.is_some(),
         },
     };
     let specs = catalogue.tools().iter().map(|tool| &tool.spec);

@@ -247,11 +247,11 @@ pub(crate) struct RbacOptions {
     /// For a server with --identity impersonate: the service account may act as others, and the tools' rights are for those.
     #[arg(long)]
     pub(crate) impersonate: bool,
-    /// Groups that the server hands on with --impersonate-groups, separated by commas; with a wildcard it may hand on any.
-    #[arg(long, value_name = "PATTERNS", requires = "impersonate")]
+    /// Groups that the server hands on with --impersonate-groups; with a wildcard it may hand on any.
+    #[arg(long, value_name = "PATTERNS")]
     pub(crate) impersonate_groups: Option<String>,
-    /// What it hands on with --impersonate-extra, separated by commas.
-    #[arg(long, value_name = "KEYS", requires = "impersonate")]
+    /// What it hands on with --impersonate-extra.
+    #[arg(long, value_name = "KEYS")]
     pub(crate) impersonate_extra: Option<String>,
     /// For a server with --token-review: the service account may ask whose a token is.
     #[arg(long)]
@@ -259,6 +259,24 @@ pub(crate) struct RbacOptions {
     /// Who gets them [default: kubeflow-mcp in the namespace].
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub(crate) service_account: Option<String>,
+}
+
+impl RbacOptions {
+    /// What was said on the command line, as the configuration keys of the server that it is for.
+    pub(crate) fn flags(&self) -> BTreeMap<String, Value> {
+        let mut flags = self.common.flags();
+        let said = [
+            ("identity", self.impersonate.then_some(json!("impersonate"))),
+            ("impersonate.groups", self.impersonate_groups.as_ref().map(|v| json!(v))),
+            ("impersonate.extra", self.impersonate_extra.as_ref().map(|v| json!(v))),
+            ("token_review", self.token_review.then_some(json!(true))),
+        ];
+        flags.extend(
+            said.into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?))),
+        );
+        flags
+    }
 }
 
 #[derive(Debug, Subcommand)]

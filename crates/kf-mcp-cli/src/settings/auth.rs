@@ -183,20 +183,15 @@ impl RawAuth {
 
 impl RawImpersonate {
     fn check(self) -> Result<Impersonation, Unusable> {
+        let patterns = self.groups.0.iter().map(|text| {
+            let pattern = Pattern::new(text);
+            pattern.map_err(|why| Unusable(format!("impersonate-groups: `{text}` {why}")))
+        });
         Ok(Impersonation {
-            groups: patterns(&self.groups.0)?,
+            groups: patterns.collect::<Result<_, _>>()?,
             extra: self.extra.0,
         })
     }
-}
-
-/// The patterns of groups that are handed on.
-pub(crate) fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Unusable> {
-    let patterns = texts.iter().map(|text| {
-        let pattern = Pattern::new(text);
-        pattern.map_err(|why| Unusable(format!("impersonate-groups: `{text}` {why}")))
-    });
-    patterns.collect()
 }
 
 impl RawTls {

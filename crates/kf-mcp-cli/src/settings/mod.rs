@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::auth::RawAuth;
-pub(crate) use self::auth::{AuthSettings, TlsFiles, patterns};
+pub(crate) use self::auth::{AuthSettings, TlsFiles};
 use self::values::Names;
 use crate::clients;
 use crate::options::Common;

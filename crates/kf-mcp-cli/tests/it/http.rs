@@ -1,6 +1,6 @@
 //! `serve` over HTTP: both generations, health, and what is refused.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
@@ -29,15 +29,7 @@ impl Served {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        // The banner names the port; afterwards the pipe is drained, so that logging never blocks.
-        let port = loop {
-            let line = lines.next().expect("the server ended before it listened").unwrap();
-            if let Some((_, rest)) = line.split_once("://127.0.0.1:") {
-                break rest.split('/').next().unwrap().parse().unwrap();
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
+        let port = crate::wire::port(child.stderr.take().unwrap());
         Self {
             child,
             port,

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::http::Served;
 use crate::issuer::{AUDIENCE, Key, NAME, Shown, claims, encoded, from_now};
-use crate::process::run;
 use crate::wire::{Answer, ask, bearer, initialize, modern, post};
 
 /// A server that accepts an issuer's tokens.
@@ -352,54 +351,4 @@ fn an_authenticated_caller_cannot_send_too_much_either() {
     wire.send_some(body.to_string().as_bytes());
     let answer = wire.answer();
     assert!(answer.code == 413 && answer.body.contains("4 MiB"), "{answer:?}");
-}
-
-#[test]
-fn what_does_not_fit_together_ends_the_start() {
-    let http = ["serve", "--sandbox", "--transport", "http", "--port", "0"];
-    let jwt = ["--jwt-issuer", NAME, "--jwt-audience", AUDIENCE];
-    for (more, said) in [
-        (&jwt[..], "are needed all three"),
-        (
-            &[&jwt[..], &["--jwks-uri", "keys.json"]].concat(),
-            "no URL of a set of keys",
-        ),
-        (
-            &[&jwt[..], &["--jwks-uri", "http://i", "--auth-personas", "group:a=boss"]].concat(),
-            "there is no persona `boss`",
-        ),
-        (
-            &[&jwt[..], &["--jwks-uri", "http://i", "--auth-personas", "a=b"]].concat(),
-            "is not of the form",
-        ),
-        (&["--token-review-audience", "a"], "needs token-review"),
-        (&["--trusted-proxy", "everybody"], "no address"),
-        (&["--trusted-proxy", "mtls"], "needs --tls-client-ca"),
-        (&["--identity", "impersonate"], "only if those are asked"),
-        (
-            &["--identity", "token", "--auth-token", "0123456789abcdef"],
-            "use --token-review",
-        ),
-        (
-            &[
-                "--identity",
-                "token",
-                "--token-review",
-                "--token-review-audience",
-                "mcp",
-            ],
-            "without an audience",
-        ),
-        (&["--identity", "me"], "there are own, impersonate, token"),
-        (&["--tls-cert", "/nowhere"], "needed both"),
-        (
-            &["--tls-cert", "/nowhere", "--tls-key", "/nowhere"],
-            "/nowhere: No such file",
-        ),
-    ] {
-        let (code, _, err) = run(&[&http[..], more].concat());
-        assert!(code == 2 && err.contains(said), "{more:?}: {err}");
-    }
-    let (code, _, err) = run(&["serve", "--sandbox", "--identity", "impersonate", "--token-review"]);
-    assert!(code == 2 && err.contains("over stdio there is one caller"), "{err}");
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::ChildStderr;
 
 use serde_json::{Value, json};
 
@@ -125,6 +126,20 @@ impl Wire {
         self.0.read_to_string(&mut rest).ok();
         rest
     }
+}
+
+/// The port that a server's banner names. What the server says afterwards is read and dropped, so that it never waits.
+pub(crate) fn port(stderr: ChildStderr) -> u16 {
+    let mut lines = BufReader::new(stderr).lines();
+    let port = loop {
+        // without a further line the server ended before it listened
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once("://127.0.0.1:") {
+            break rest.split('/').next().unwrap().parse().unwrap();
+        }
+    };
+    std::thread::spawn(move || lines.for_each(drop));
+    port
 }
 
 /// One message on a connection of its own.

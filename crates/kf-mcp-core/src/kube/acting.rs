@@ -46,26 +46,24 @@ impl ActAs {
         for name in foreign {
             headers.remove(name);
         }
-        let principal = match (self, caller) {
-            (Self::Own, _) => return Ok(()),
-            (_, Caller::Named(principal)) => principal,
+        match (self, caller) {
+            (Self::Own, _) => {}
             (_, Caller::Local) => {
                 return Err(Refusal {
                     why: "this server acts as whoever calls, and nobody said who that is".into(),
                     fix: "call over HTTP, and say who you are".into(),
                 });
             }
-        };
-        match self {
-            Self::Own => {}
-            Self::Impersonate(impersonation) => impersonation.put(principal, headers)?,
-            Self::Token => {
+            (Self::Impersonate(impersonation), Caller::Named(principal)) => impersonation.put(principal, headers)?,
+            (Self::Token, Caller::Named(principal)) => {
                 let token = principal.token.as_ref().ok_or_else(|| Refusal {
                     why: format!("`{}` brought no token of this cluster to act with", principal.user),
                     fix: "call with a token of the cluster: kubectl create token NAME".into(),
                 })?;
-                let value = sensitive(format!("Bearer {}", token.expose()).as_bytes(), &principal.user)?;
-                headers.insert(AUTHORIZATION, value);
+                let bearer = format!("Bearer {}", token.expose());
+                let mut bearer = value(bearer.as_bytes(), &principal.user)?;
+                bearer.set_sensitive(true);
+                headers.insert(AUTHORIZATION, bearer);
             }
         }
         Ok(())
@@ -111,12 +109,6 @@ fn is_identity(name: &HeaderName) -> bool {
 
 fn value(bytes: &[u8], user: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_bytes(bytes).map_err(|_| unfit(user))
-}
-
-fn sensitive(bytes: &[u8], user: &str) -> Result<HeaderValue, Refusal> {
-    let mut value = value(bytes, user)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn unfit(user: &str) -> Refusal {

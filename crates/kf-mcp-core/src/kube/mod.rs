@@ -14,10 +14,11 @@ pub mod meta;
 mod own;
 pub mod page;
 pub mod resource;
+mod review;
 pub mod watch;
 
 pub use acting::{ActAs, Impersonation};
-pub use client::{Acting, Created, DeleteOptions, Kube};
+pub use client::{Created, DeleteOptions, Kube};
 pub use connect::{Cluster, ClusterOptions, Connected};
 pub use error::KubeError;
 pub use groups::Groups;
@@ -25,6 +26,7 @@ pub use log::LogQuery;
 pub use meta::{Condition, Meta};
 pub use page::{ListQuery, Page};
 pub use resource::Resource;
+pub use review::Acting;
 
 /// The resources that several components ask for.
 pub mod resources {

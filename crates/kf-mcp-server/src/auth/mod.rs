@@ -28,7 +28,7 @@ use rmcp::service::RequestContext;
 use serde::Deserialize;
 
 pub use self::jwt::JwtOptions;
-pub use self::personas::{Assignment, Personas, SCOPES};
+pub use self::personas::{Assignment, Personas};
 pub use self::proxy::{From as ProxyFrom, Proxies};
 pub use self::tokens::{Token, Tokens};
 
@@ -92,9 +92,22 @@ enum Verdict {
     Unavailable(String),
 }
 
-/// Marks a request whose caller may do more with a token of more scopes.
-#[derive(Debug, Clone)]
-struct Scoped;
+/// Somebody who is known.
+#[derive(Debug)]
+struct Known {
+    caller: Caller,
+    /// Whether a token of more scopes would let them do more.
+    by_scope: bool,
+}
+
+impl From<Caller> for Known {
+    fn from(caller: Caller) -> Self {
+        Self {
+            caller,
+            by_scope: false,
+        }
+    }
+}
 
 impl Auth {
     /// Ways to tell who calls an engine. The error says what of them cannot be used.
@@ -156,7 +169,7 @@ impl Auth {
     }
 
     /// Who made a request. What said so is taken off it, and so is what only a trusted proxy may say.
-    async fn known(&self, peer: Option<&Peer>, headers: &mut HeaderMap) -> Result<(Caller, Option<Scoped>), Verdict> {
+    async fn known(&self, peer: Option<&Peer>, headers: &mut HeaderMap) -> Result<Known, Verdict> {
         let proxied = match &self.proxies {
             Some(proxies) => proxies.caller(peer, headers),
             None => {
@@ -168,7 +181,7 @@ impl Auth {
         let (presented, more) = (given.next().cloned(), given.next().is_some());
         headers.remove(header::AUTHORIZATION);
         if let Some(principal) = proxied? {
-            return Ok((self.with_persona(principal, &[]), None));
+            return Ok(self.with_persona(principal, &[]).into());
         }
         let invalid = |why: &str| Verdict::Invalid(why.to_owned());
         let presented = presented.ok_or(Verdict::Nobody)?;
@@ -179,14 +192,17 @@ impl Auth {
         let token = bearer.filter(|token| !token.is_empty() && token.len() <= LONGEST);
         let token = token.ok_or_else(|| invalid("it is no bearer token"))?;
         if let Some(caller) = self.tokens.as_ref().and_then(|tokens| tokens.bearer(token)) {
-            return Ok((caller, None));
+            return Ok(caller.into());
         }
         match (&self.jwt, &self.review) {
             (Some(jwt), review) if review.is_none() || is_of(token, &jwt.options().issuer) => {
                 let bearer = jwt.verify(token).await?;
-                Ok((self.with_persona(bearer.principal, &bearer.scopes), Some(Scoped)))
+                Ok(Known {
+                    caller: self.with_persona(bearer.principal, &bearer.scopes),
+                    by_scope: true,
+                })
             }
-            (_, Some(review)) => Ok((self.with_persona(review.verify(token).await?, &[]), None)),
+            (_, Some(review)) => Ok(self.with_persona(review.verify(token).await?, &[]).into()),
             _ => Err(invalid("it is not known here, or no longer")),
         }
     }
@@ -228,7 +244,7 @@ async fn authenticate(
 ) -> Response {
     let resource = resource.as_deref();
     let peer = request.extensions().get::<Peer>().cloned();
-    let (caller, scoped) = match auth.known(peer.as_ref(), request.headers_mut()).await {
+    let Known { caller, by_scope } = match auth.known(peer.as_ref(), request.headers_mut()).await {
         Ok(known) => known,
         Err(Verdict::Nobody) => {
             let text = "a bearer token is needed: send it in the Authorization header";
@@ -244,7 +260,7 @@ async fn authenticate(
             return (StatusCode::SERVICE_UNAVAILABLE, wait, format!("{why}\n")).into_response();
         }
     };
-    if scoped.is_some() && request.method() == Method::POST {
+    if by_scope && request.method() == Method::POST {
         let (again, tool) = match called(request).await {
             Ok(read) => read,
             Err(refused) => return refused,

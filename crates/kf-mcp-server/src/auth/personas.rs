@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The scopes of access tokens, from the least to the most, and the persona each gives where nothing else is said.
-pub const SCOPES: [(&str, &str); 3] = [
+const SCOPES: [(&str, &str); 3] = [
     ("kubeflow:read", "readonly"),
     ("kubeflow:write", "ml-engineer"),
     ("kubeflow:admin", "platform-admin"),
