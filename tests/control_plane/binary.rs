@@ -120,6 +120,7 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope:
         let bad = |line: &str| line.contains("forbidden") && !(scope == "namespace" && line.starts_with("not seen:"));
         assert!(good && !said.lines().any(bad), "{tool}: {said}");
     }
+    doctor_agrees(&mcp, &own, persona, scope, namespace).await;
     let spec = r#"spec={"template": {"spec": {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node", "image": "a"}]}}}}}]}}}"#;
     let own_runtime = format!("name={name}");
     let (good, said) = call("create_runtime", &[&own_runtime, spec, "confirmed=true"]).await;
@@ -147,6 +148,30 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope:
     for kind in ["clusterrole", "clusterrolebinding"] {
         let (good, said) = run(&kubectl, &admin, &["delete", kind, &name]).await;
         assert!(good, "{said}");
+    }
+}
+
+/// `kubeflow-mcp doctor` finds all rights that were printed, and misses those of a stronger persona.
+async fn doctor_agrees(mcp: &Path, kubeconfig: &Path, persona: &str, scope: &str, namespace: &str) {
+    let doctor = async |persona: &str| {
+        let arguments = [
+            "doctor",
+            "--persona",
+            persona,
+            "--scope",
+            scope,
+            "--namespace",
+            namespace,
+        ];
+        run(mcp, kubeconfig, &arguments).await
+    };
+    let (good, said) = doctor(persona).await;
+    assert!(good && said.contains("are there"), "{said}");
+    if persona != "platform-admin" {
+        let (good, said) = doctor("platform-admin").await;
+        let lost = "create, delete, patch clustertrainingruntimes.trainer.kubeflow.org: fails without: create_runtime, delete_runtime";
+        let account = format!(" --service-account {namespace}/{persona}-{scope}-{namespace} | kubectl apply -f -");
+        assert!(!good && said.contains(lost) && said.contains(&account), "{said}");
     }
 }
 

@@ -25,3 +25,21 @@ pub(crate) fn default_clients() -> Vec<String> {
 pub(crate) fn settings() -> impl Iterator<Item = Setting> {
     COMPILED.iter().flat_map(|module| module.settings()).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_component_names_a_tool_without_arguments_that_tells_whether_it_is_there() {
+        for module in COMPILED {
+            let check = module.check().unwrap();
+            let clients = [module.name().to_owned()];
+            let tools = kf_mcp_core::Tools::new(COMPILED, &clients).unwrap();
+            let catalogues = kf_mcp_core::Catalogues::new(tools, Default::default(), "readonly").unwrap();
+            let catalogue = catalogues.default();
+            let tool = catalogue.get(check.tool).unwrap();
+            assert!(tool.input_schema.get("required").is_none(), "{}", check.tool);
+        }
+    }
+}

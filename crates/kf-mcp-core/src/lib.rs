@@ -40,7 +40,7 @@ pub use cx::{Clock, Cx, Progress, ProgressSink, Scope};
 pub use error::{ErrorCode, ToolError};
 pub use guide::Guide;
 pub use instructions::Tier;
-pub use module::{ClientModule, Setting};
+pub use module::{Check, ClientModule, Setting};
 pub use names::{Namespace, NamespaceOrAll, ObjectName};
 pub use policy::Policy;
 pub use policy::persona::Persona;

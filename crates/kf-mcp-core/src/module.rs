@@ -1,5 +1,7 @@
 //! [`ClientModule`]: one Kubeflow component, as a crate of tools.
 
+use serde_json::Value;
+
 use crate::guide::Guide;
 use crate::instructions::Tier;
 use crate::tool::Entry;
@@ -31,6 +33,11 @@ pub trait ClientModule: Sync {
         &[]
     }
 
+    /// The tool that tells whether the component is there and works: `kubeflow-mcp doctor` calls it.
+    fn check(&self) -> Option<Check> {
+        None
+    }
+
     /// The module's tools: by default those that registered themselves below [`ClientModule::home`].
     fn tools(&self) -> Vec<&'static Entry> {
         let home = self.home();
@@ -44,6 +51,15 @@ pub trait ClientModule: Sync {
             })
             .collect()
     }
+}
+
+/// How one finds out whether a component is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// A tool of the module that takes no argument. Its error means that the component is not there.
+    pub tool: &'static str,
+    /// Whether an answer says that all is well.
+    pub holds: fn(&Value) -> bool,
 }
 
 /// One configuration key.

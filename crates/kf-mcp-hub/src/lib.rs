@@ -3,7 +3,7 @@
 //! The registry is a REST service of two dialects, `v1` and `v1alpha3`; `client` finds out which one answers. Names,
 //! descriptions and properties are written by anybody who reaches the registry, so all of them are untrusted text.
 
-use kf_mcp_core::{ClientModule, Setting, Tier};
+use kf_mcp_core::{Check, ClientModule, Setting, Tier};
 
 mod api;
 mod client;
@@ -58,6 +58,12 @@ impl ClientModule for Hub {
     }
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+    fn check(&self) -> Option<Check> {
+        Some(Check {
+            tool: "list_models",
+            holds: |_| true,
+        })
     }
 }
 

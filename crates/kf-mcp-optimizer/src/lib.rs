@@ -3,7 +3,7 @@
 //! Katib's objects have no schema in the API server, so everything is read leniently: an experiment that another tool
 //! wrote is a row with a note, never an error of the whole list.
 
-use kf_mcp_core::{ClientModule, Tier};
+use kf_mcp_core::{Check, ClientModule, Tier};
 
 mod api;
 mod best;
@@ -33,6 +33,12 @@ impl ClientModule for Optimizer {
     fn instructions(&self, _tier: Tier) -> &'static str {
         "An optimization job is a Katib Experiment. list_optimization_jobs finds it, get_optimization_job shows its trials, \
          get_best_hyperparameters works while it runs."
+    }
+    fn check(&self) -> Option<Check> {
+        Some(Check {
+            tool: "list_optimization_jobs",
+            holds: |_| true,
+        })
     }
 }
 

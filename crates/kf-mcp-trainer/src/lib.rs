@@ -6,7 +6,7 @@
 //! `wait_for_training` and `diagnose_training_job` (watch), `update_training_job` (pause and resume),
 //! `clone_training_job` (again, with changes), `delete_training_job` (end).
 
-use kf_mcp_core::{ClientModule, Guide, Setting, Tier};
+use kf_mcp_core::{Check, ClientModule, Guide, Setting, Tier};
 
 mod capacity;
 mod claims;
@@ -76,5 +76,11 @@ impl ClientModule for Trainer {
     }
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+    fn check(&self) -> Option<Check> {
+        Some(Check {
+            tool: "check_compatibility",
+            holds: |answer| answer["compatible"] == true,
+        })
     }
 }

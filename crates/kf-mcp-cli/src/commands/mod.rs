@@ -3,6 +3,7 @@
 mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod policy;
 mod rbac;
 #[cfg(feature = "sandbox")]
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             command: PolicyCommand::Check(options),
         } => policy::check(&options),
         Command::Rbac(options) => rbac::run(&options),
+        Command::Doctor(options) => run_on(2, doctor::run(*options)),
         Command::Call(options) => run_on(1, call::run(options)),
         #[cfg(feature = "sandbox")]
         Command::Demo(_) => run_on(2, demo::run()),

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use kf_mcp_core::kube::ActAs;
 use kf_mcp_core::names::{is_label, is_subdomain};
-use kf_mcp_core::rbac::{self, Callers, Grant, Reach};
+use kf_mcp_core::rbac::{self, Grant};
 
 use crate::open;
-use crate::options::{RbacOptions, RbacScope};
+use crate::options::RbacOptions;
 use crate::settings::{Settings, Unusable};
 
 /// The name of what is made where nothing else is said.
@@ -24,22 +23,12 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
             .filter(|(namespace, name)| is_label(namespace) && is_subdomain(name))
             .ok_or_else(|| Unusable(format!("service account `{account}` is not of the form NAMESPACE/NAME")))?,
     };
-    let impersonated = match &settings.auth.acts {
-        ActAs::Impersonate(impersonation) => Some(impersonation),
-        ActAs::Own | ActAs::Token => None,
-    };
     let grant = Grant {
         name: account.1,
         namespace,
-        reach: match options.scope {
-            RbacScope::Namespace => Reach::Namespace,
-            RbacScope::Cluster => Reach::Cluster,
-        },
+        reach: options.scope.into(),
         account,
-        callers: Callers {
-            impersonated,
-            reviewed: settings.auth.review.is_some(),
-        },
+        callers: settings.auth.callers(),
     };
     let specs = catalogue.tools().iter().map(|tool| &tool.spec);
     super::print(rbac::manifests(specs, &grant).trim_end())?;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kf_mcp_core::rbac::Reach;
 use serde_json::{Value, json};
 
 pub(crate) use self::auth::AuthOptions;
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Call(CallOptions),
     /// Print the rights that the chosen tools need, as Kubernetes roles and bindings: kubeflow-mcp rbac | kubectl apply -f -
     Rbac(RbacOptions),
+    /// Find out whether a server with these options would work: the cluster, the components, the rights, the callers.
+    Doctor(Box<DoctorOptions>),
     /// Look at a policy file before it is used.
     Policy {
         #[command(subcommand)]
@@ -237,6 +240,15 @@ pub(crate) enum RbacScope {
     Cluster,
 }
 
+impl From<RbacScope> for Reach {
+    fn from(scope: RbacScope) -> Self {
+        match scope {
+            RbacScope::Namespace => Self::Namespace,
+            RbacScope::Cluster => Self::Cluster,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RbacOptions {
     #[command(flatten)]
@@ -277,6 +289,18 @@ impl RbacOptions {
         );
         flags
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// How far the tools should reach: whether the rights are there in one namespace, or in all.
+    #[arg(long, value_enum, default_value = "namespace")]
+    pub(crate) scope: RbacScope,
+    /// How to write it.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
 }
 
 #[derive(Debug, Subcommand)]

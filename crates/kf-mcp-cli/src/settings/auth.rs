@@ -6,6 +6,7 @@ use std::time::Duration;
 use kf_mcp_core::Redacted;
 use kf_mcp_core::kube::{ActAs, Impersonation};
 use kf_mcp_core::policy::Pattern;
+use kf_mcp_core::rbac::Callers;
 use kf_mcp_server::auth::{Assignment, JwtOptions, ProxyFrom, ReviewOptions};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,17 @@ impl AuthSettings {
         !self.trusted_proxy.is_empty() || self.trusted_proxy_secret.is_some()
     }
 
+    /// How callers are treated, for the rights that this takes.
+    pub(crate) fn callers(&self) -> Callers<'_> {
+        Callers {
+            impersonated: match &self.acts {
+                ActAs::Impersonate(impersonation) => Some(impersonation),
+                ActAs::Own | ActAs::Token => None,
+            },
+            reviewed: self.review.is_some(),
+        }
+    }
+
     /// What does not fit together when callers are served over HTTP, or over stdio.
     pub(crate) fn problem(&self, http: bool) -> Option<&'static str> {
         let own = matches!(self.acts, ActAs::Own);
@@ -183,6 +195,10 @@ impl RawAuth {
 
 impl RawImpersonate {
     fn check(self) -> Result<Impersonation, Unusable> {
+        if let Some(group) = self.groups.0.iter().find(|group| group.starts_with("system:")) {
+            let why = format!("impersonate-groups: groups of the system are never handed on: leave out `{group}`");
+            return Err(Unusable(why));
+        }
         let patterns = self.groups.0.iter().map(|text| {
             let pattern = Pattern::new(text);
             pattern.map_err(|why| Unusable(format!("impersonate-groups: `{text}` {why}")))

@@ -11,6 +11,7 @@ mod auth;
 mod command_line;
 mod confirm;
 mod crash;
+mod doctor;
 mod guides;
 mod http;
 mod issuer;

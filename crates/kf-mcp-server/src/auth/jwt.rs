@@ -112,6 +112,11 @@ impl Jwt {
         &self.options
     }
 
+    /// Fetches the issuer's keys, and says how many there are.
+    pub(super) async fn count(&self) -> Result<usize, String> {
+        self.keys.count().await
+    }
+
     /// Whose token this is.
     pub(super) async fn verify(&self, token: &str) -> Result<Bearer, Verdict> {
         let invalid = |why: &str| Verdict::Invalid(why.to_owned());

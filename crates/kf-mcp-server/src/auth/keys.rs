@@ -98,6 +98,17 @@ impl Keys {
         }
     }
 
+    /// Fetches the keys, and says how many there are.
+    pub(super) async fn count(&self) -> Result<usize, String> {
+        let _one = self.fetching.lock().await;
+        self.renew().await;
+        let state = self.state();
+        match (&state.failed, &state.keys) {
+            (None, Some((keys, _))) => Ok(keys.len()),
+            (failed, _) => Err(failed.as_ref().map(|(why, _)| why.clone()).unwrap_or_default()),
+        }
+    }
+
     /// A known key, and how old it is.
     fn known(&self, id: Option<&str>, algorithm: Algorithm) -> Option<(DecodingKey, Duration)> {
         let (keys, fetched) = self.state().keys.clone()?;

@@ -127,6 +127,13 @@ impl Auth {
         })
     }
 
+    /// Where the keys of the tokens' issuer are, and how many there are now or why they cannot be fetched; nothing where no issuer
+    /// is trusted.
+    pub async fn issuer_keys(&self) -> Option<(&str, Result<usize, String>)> {
+        let jwt = self.jwt.as_ref()?;
+        Some((&jwt.options().jwks_uri, jwt.count().await))
+    }
+
     /// Asks everybody who comes this way who they are, and tells clients where tokens come from. `here` is the URL of the MCP
     /// endpoint where nothing else is known of it.
     pub(crate) fn protect(self: &Arc<Self>, router: Router, here: String) -> Router {

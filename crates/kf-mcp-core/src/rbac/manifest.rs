@@ -1,37 +1,12 @@
-//! The rights that a set of tools needs, from what the tools declare: Kubernetes' own RBAC objects, least privilege.
+//! Rights as Kubernetes objects: roles and bindings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::kube::Impersonation;
-use crate::policy::Pattern;
-use crate::tool::{Access, Need, ToolSpec};
+use super::rights::{Callers, Reach, Right, of_callers, of_tools};
+use crate::tool::ToolSpec;
 
 const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
-
-/// Kinds without a namespace: only a ClusterRole can give rights on them.
-const OF_THE_CLUSTER: [&str; 11] = [
-    "namespaces",
-    "nodes",
-    "customresourcedefinitions",
-    "clustertrainingruntimes",
-    "clusterqueues",
-    "resourceslices",
-    "storageclasses",
-    "queues",
-    "selfsubjectaccessreviews",
-    "selfsubjectrulesreviews",
-    "selfsubjectreviews",
-];
-
-/// Where the rights hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// In one namespace; kinds without a namespace in the cluster all the same.
-    Namespace,
-    /// In all namespaces.
-    Cluster,
-}
 
 /// Who gets the rights, and where.
 #[derive(Debug, Clone)]
@@ -48,15 +23,6 @@ pub struct Grant<'a> {
     pub callers: Callers<'a>,
 }
 
-/// How a server treats those who call it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Callers<'a> {
-    /// It acts as them: the rights of the tools are theirs to have, and the service account needs none of them.
-    pub impersonated: Option<&'a Impersonation>,
-    /// It asks the API server whose their tokens are.
-    pub reviewed: bool,
-}
-
 /// What is asked of one kind, and by whom.
 #[derive(Debug, Default)]
 struct Asked {
@@ -68,23 +34,18 @@ struct Asked {
 }
 
 /// A group and a resource of it.
-type Kind = (&'static str, &'static str);
+type Kind = (&'static str, String);
 
 /// The YAML documents of the roles and bindings that give tools what they declare. Names are Kubernetes names.
 pub fn manifests<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, grant: &Grant<'_>) -> String {
     let mut here: BTreeMap<Kind, Asked> = BTreeMap::new();
     let mut everywhere: BTreeMap<Kind, Asked> = BTreeMap::new();
-    for spec in tools {
-        for access in spec.access {
-            let wide = grant.reach == Reach::Cluster || is_of_the_cluster(access);
-            let kinds = if wide { &mut everywhere } else { &mut here };
-            let asked = kinds.entry((access.group, access.resource)).or_default();
-            asked.verbs.extend(access.verbs);
-            match access.need {
-                Need::Required => asked.needed.insert(spec.name),
-                Need::Degrades | Need::WithArgument(_) => asked.useful.insert(spec.name),
-            };
-        }
+    for right in of_tools(tools, grant.reach) {
+        let kinds = if right.wide { &mut everywhere } else { &mut here };
+        let asked = kinds.entry((right.group, right.resource.into_owned())).or_default();
+        asked.verbs.insert(right.verb);
+        asked.needed.extend(right.needed_by);
+        asked.useful.extend(right.used_by);
     }
     let mut text = String::new();
     if !here.is_empty() {
@@ -97,49 +58,32 @@ pub fn manifests<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, grant: &Gran
     text
 }
 
-/// What a server needs besides what its tools need, to know its callers and to act as them.
+/// A role with what a server needs to know its callers and to act as them, and its binding.
 fn callers(text: &mut String, grant: &Grant<'_>) {
-    const AUTHENTICATION: &str = "authentication.k8s.io";
-    let Callers { impersonated, reviewed } = grant.callers;
-    let mut rules = Vec::new();
-    let mut rule = |group: &str, resource: &str, names: Option<Vec<&str>>, verb: &str| {
-        let names = names
-            .map(|names| format!(", resourceNames: {names:?}"))
-            .unwrap_or_default();
-        rules.push(format!(
-            "  - {{apiGroups: [{group:?}], resources: [{resource:?}]{names}, verbs: [{verb}]}}"
-        ));
-    };
-    if let Some(Impersonation { groups, extra }) = impersonated {
-        rule("", "users", None, "impersonate");
-        if reviewed {
-            rule("", "serviceaccounts", None, "impersonate");
-            rule(AUTHENTICATION, "uids", None, "impersonate");
-        }
-        if !groups.is_empty() {
-            // with a wildcard the names are not known: any group then
-            let literal: Option<Vec<&str>> = groups.iter().map(Pattern::literal).collect();
-            rule("", "groups", literal, "impersonate");
-        }
-        for key in extra {
-            let key = format!("userextras/{}", key.to_ascii_lowercase());
-            rule(AUTHENTICATION, &key, None, "impersonate");
-        }
-    }
-    if reviewed {
-        rule(AUTHENTICATION, "tokenreviews", None, "create");
-    }
-    if rules.is_empty() {
+    let rights = of_callers(grant.callers);
+    if rights.is_empty() {
         return;
     }
     let name = format!("{}-callers", grant.name);
     line(
         text,
-        format_args!(
-            "---\n{VERSION}\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:\n{}",
-            rules.join("\n")
-        ),
+        format_args!("---\n{VERSION}\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:"),
     );
+    for Right {
+        group,
+        resource,
+        names,
+        verb,
+        ..
+    } in &rights
+    {
+        let names = names.as_ref().map(|names| format!(", resourceNames: {names:?}"));
+        let names = names.unwrap_or_default();
+        line(
+            text,
+            format_args!("  - {{apiGroups: [{group:?}], resources: [{resource:?}]{names}, verbs: [{verb}]}}"),
+        );
+    }
     binding(text, "ClusterRole", &name, "", grant.account);
 }
 
@@ -152,11 +96,6 @@ fn binding(text: &mut String, kind: &str, name: &str, place: &str, (namespace, a
              subjects:\n  - {{kind: ServiceAccount, name: {account}, namespace: {namespace}}}"
         ),
     );
-}
-
-/// Whether an access is to a kind without a namespace.
-pub fn is_of_the_cluster(access: &Access) -> bool {
-    OF_THE_CLUSTER.contains(&access.resource)
 }
 
 /// A role and its binding.
@@ -212,7 +151,9 @@ fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::Phase;
+    use crate::kube::Impersonation;
+    use crate::policy::Pattern;
+    use crate::tool::{Access, Phase};
 
     const LIST: ToolSpec = ToolSpec::read("list_things", Phase::Discovery).access(&[
         Access::new("example.com", "things", &["list"]).cluster(),

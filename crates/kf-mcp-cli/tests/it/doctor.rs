@@ -1,0 +1,110 @@
+//! `kubeflow-mcp doctor`: what it finds, and what its exit code says of it.
+
+use serde_json::{Value, json};
+
+use crate::issuer::{AUDIENCE, Key, NAME, Shown};
+use crate::process::run;
+
+fn doctor(arguments: &[&str]) -> (i32, String) {
+    let (code, out, err) = run(&[&["doctor", "--log-level", "error"][..], arguments].concat());
+    assert_eq!(err, "");
+    (code, out)
+}
+
+#[test]
+fn a_cluster_with_everything_is_well() {
+    let (code, out) = doctor(&[
+        "--sandbox",
+        "--clients",
+        "trainer,optimizer,hub",
+        "--persona",
+        "platform-admin",
+    ]);
+    assert_eq!(code, 0, "{out}");
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn missing_rights_are_told_with_what_they_cost_and_how_to_get_them() {
+    let (code, out) = doctor(&["--sandbox=no-rbac", "--persona", "platform-admin"]);
+    assert_eq!(code, 1, "{out}");
+    insta::assert_snapshot!(out);
+    let (code, out) = doctor(&["--sandbox=no-rbac"]);
+    assert!(
+        code == 0 && out.contains("\nless    rights in namespace `team-a`"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_component_that_is_not_there_is_told() {
+    let (code, out) = doctor(&["--sandbox=no-trainer", "--format", "json"]);
+    assert_eq!(code, 1, "{out}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let states: Vec<(&str, &str)> = told["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["check"].as_str().unwrap(), row["state"].as_str().unwrap()))
+        .collect();
+    let want = [
+        ("health_check", "ok"),
+        ("check_compatibility", "failed"),
+        ("rights in namespace `default`", "ok"),
+    ];
+    assert_eq!(states, want);
+    assert_eq!(
+        (&told["ok"], &told["checks"][1]["answer"]["compatible"]),
+        (&json!(false), &json!(false))
+    );
+}
+
+#[test]
+fn where_the_api_server_does_not_answer_nothing_more_is_asked_of_it() {
+    let (code, out) = doctor(&["--kubeconfig", "/nowhere/kubeconfig", "--transport", "http"]);
+    assert_eq!(code, 1, "{out}");
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn a_server_that_acts_as_its_callers_needs_other_rights_and_the_keys_of_their_issuer() {
+    let issuer = Shown::start(&json!({"keys": [Key::ed().public("a"), Key::ec().public("b")]}));
+    let url = format!("http://127.0.0.1:{}/keys", issuer.port);
+    let own = [
+        "--sandbox",
+        "--transport",
+        "http",
+        "--identity",
+        "impersonate",
+        "--impersonate-groups",
+        "ml-*",
+    ];
+    let trusted = ["--jwks-uri", &url, "--jwt-issuer", NAME, "--jwt-audience", AUDIENCE];
+    let all = [&own[..], &trusted].concat();
+    let (code, out) = doctor(&all);
+    assert_eq!(code, 0, "{out}");
+    insta::assert_snapshot!(out.replace(&url, "URL"));
+    issuer.says(500, &json!({}));
+    let (code, out) = doctor(&all);
+    assert!(code == 1 && out.contains("cannot be fetched: "), "{out}");
+    assert_eq!(issuer.asked().len(), 2);
+}
+
+#[test]
+fn what_serve_would_not_start_with_is_no_finding() {
+    for (arguments, word) in [
+        (&["--identity", "impersonate"][..], "over stdio"),
+        (&["--transport", "http", "--tls-cert", "/nowhere"], "tls-key"),
+        (&["--transport", "http", "--host", "0.0.0.0"], "--allow-unauthenticated"),
+        (
+            &["--transport", "http", "--auth-token-file", "/nowhere/tokens"],
+            "/nowhere/tokens",
+        ),
+    ] {
+        let (code, out, err) = run(&[&["doctor", "--sandbox"][..], arguments].concat());
+        assert!(
+            code == 2 && out.is_empty() && err.contains(word),
+            "{arguments:?}: {out}{err}"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The rights that a set of tools needs, from what the tools declare: as Kubernetes' own RBAC objects, least privilege, and as
+//! questions to the API server.
+
+mod manifest;
+mod review;
+mod rights;
+
+pub use self::manifest::{Grant, manifests};
+pub use self::rights::{Callers, Reach, Right, is_of_the_cluster, of_callers, of_tools};
