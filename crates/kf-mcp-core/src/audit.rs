@@ -27,11 +27,29 @@ const TEXT: usize = 300;
 /// Bytes of all arguments of a line.
 const ARGUMENTS: usize = 8 << 10;
 
+/// How long lines gather after some were written: a busy server writes many at once. A line alone is written at once.
+const GATHER: Duration = Duration::from_millis(1);
+/// How long the end of the process waits for the last lines.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Where audit lines go. The default is nowhere.
 #[derive(Debug, Default)]
 pub struct Audit {
     lines: Option<SyncSender<Line>>,
     required: bool,
+    /// Hears nothing, and ends with the writer.
+    writer: Mutex<Option<Receiver<()>>>,
+}
+
+impl Drop for Audit {
+    /// Lets the writer come to its end, unless it is stuck.
+    fn drop(&mut self) {
+        self.lines = None;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.take() {
+            writer.recv_timeout(LAST).ok();
+        }
+    }
 }
 
 struct Line {
@@ -43,10 +61,15 @@ impl Audit {
     /// Writes lines to a sink. `required`: a change whose line cannot be written is refused.
     pub fn to(sink: impl Write + Send + 'static, required: bool) -> Self {
         let (lines, waiting) = sync_channel(WAITING);
-        std::thread::spawn(move || write(sink, &waiting));
+        let (end, ended) = sync_channel(0);
+        std::thread::spawn(move || {
+            write(sink, &waiting);
+            drop(end);
+        });
         Self {
             lines: Some(lines),
             required,
+            writer: Mutex::new(Some(ended)),
         }
     }
 
@@ -119,6 +142,7 @@ fn write(mut sink: impl Write, lines: &Receiver<Line>) {
             // who waited may have given up
             written.send(done.clone()).ok();
         }
+        std::thread::sleep(GATHER);
     }
 }
 
@@ -303,6 +327,19 @@ mod tests {
             started: Instant::now(),
             decided: Mutex::default(),
         }
+    }
+
+    #[test]
+    fn the_end_of_the_process_loses_no_line() {
+        let sink = Sink::default();
+        let audit = Audit::to(sink.clone(), false);
+        let call = calling(serde_json::json!({}));
+        for _ in 0..100 {
+            audit.tell(&call, "line\n".into());
+        }
+        drop(audit);
+        let written = sink.0.lock().unwrap().0.clone();
+        assert_eq!(String::from_utf8(written).unwrap(), "line\n".repeat(100));
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ pub use client::{Created, DeleteOptions, Kube};
 pub use connect::{Cluster, ClusterOptions, Connected};
 pub use error::KubeError;
 pub use groups::Groups;
-pub use log::LogQuery;
+pub use log::{LogQuery, LogTail};
 pub use meta::{Condition, Meta};
 pub use page::{ListQuery, Page};
 pub use resource::Resource;

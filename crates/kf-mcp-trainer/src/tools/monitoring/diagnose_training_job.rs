@@ -1,7 +1,7 @@
 //! `diagnose_training_job`: why a training job fails or does not run, with the evidence and what would help.
 
 use kf_mcp_core::kube::resources::{PODS, TRAIN_JOBS};
-use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery, Page};
+use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery, LogTail, Page};
 use kf_mcp_core::{Access, Cx, ErrorCode, Namespace, Next, Phase, Tool, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobName, JobState, TrainJob};
 use schemars::JsonSchema;
@@ -63,24 +63,28 @@ impl Tool for DiagnoseTrainingJob {
             kind: JobKind::TrainJob,
             warnings_only: false,
         };
-        let (object, page, search) = futures::join!(
+        let (object, page) = futures::join!(
             cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name),
             cx.kube().list(&PODS, Some(&namespace), &query),
-            wanted.collect(cx, &namespace),
         );
         let object = object.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
         let (job, problem) = TrainJob::from_value(&object);
         let mut seen = Seen::default();
         seen.notes.extend(problem);
         let pods = seen.pods(page)?;
-        let happened = newest_first(seen.events(search, wanted, &job)?);
-
         let all = pods.as_deref().unwrap_or_default();
         let newest = pods::steps(all);
         let bad = ends(all, &newest);
-        let (log, lines) = match bad.first() {
-            Some(first) => seen.log(cx, &namespace, first).await?,
+        // a busy namespace has many events, and a job that is not there has none
+        let first = wanted.first(cx, &namespace).await;
+        let (search, log) = futures::join!(
+            async { wanted.beyond(cx, &namespace, first?).await },
+            last_words(cx, &namespace, bad.first()),
+        );
+        let happened = newest_first(seen.events(search, wanted, &job)?);
+        let (log, lines) = match log {
             None => (None, Vec::new()),
+            Some((end, log)) => seen.log(end, log)?,
         };
         let list: Vec<&Pod> = newest.values().copied().collect();
         let (training, running) = training_pods(&list);
@@ -168,20 +172,13 @@ impl Seen {
     }
 
     /// The log of the container that failed first: what is told of it, and all lines that are searched.
-    async fn log(
+    fn log(
         &mut self,
-        cx: &Cx,
-        namespace: &str,
         end: &End<'_>,
+        log: Result<LogTail, KubeError>,
     ) -> Result<(Option<LogEnd>, Vec<String>), ToolError> {
-        let query = LogQuery {
-            container: end.container.to_owned(),
-            tail_lines: i64::try_from(LINES).ok(),
-            previous: end.previous,
-            ..LogQuery::default()
-        };
         let pod = &end.pod.metadata.name;
-        let log = match cx.kube().log_tail(namespace, pod, &query, HELD).await {
+        let log = match log {
             Ok(log) => log,
             Err(error) if error.is_forbidden() => {
                 self.not_seen.push(format!("log of {}: {}", outside(pod), said(error)));
@@ -206,6 +203,23 @@ impl Seen {
         };
         Ok(((!lines.is_empty()).then_some(told), lines))
     }
+}
+
+/// The end of the log of a container that failed.
+async fn last_words<'a>(
+    cx: &Cx,
+    namespace: &str,
+    end: Option<&'a End<'a>>,
+) -> Option<(&'a End<'a>, Result<LogTail, KubeError>)> {
+    let end = end?;
+    let query = LogQuery {
+        container: end.container.to_owned(),
+        tail_lines: i64::try_from(LINES).ok(),
+        previous: end.previous,
+        ..LogQuery::default()
+    };
+    let log = cx.kube().log_tail(namespace, &end.pod.metadata.name, &query, HELD);
+    Some((end, log.await))
 }
 
 /// What the diagnosis rests on.

@@ -40,7 +40,17 @@ impl Wanted<'_> {
     /// Parts that are not called as Trainer calls them are found only when nothing else is, because then the job is read.
     /// To know them always would cost every call one request more.
     pub(super) async fn collect(&self, cx: &Cx, namespace: &str) -> Result<Search, ToolError> {
-        let first = self.page(cx, namespace, None, None).await?;
+        let first = self.first(cx, namespace).await?;
+        self.beyond(cx, namespace, first).await
+    }
+
+    /// The first page of the namespace's events.
+    pub(super) async fn first(&self, cx: &Cx, namespace: &str) -> Result<Page, ToolError> {
+        self.page(cx, namespace, None, None).await
+    }
+
+    /// The job's events of the first page, and of what is searched beyond it.
+    pub(super) async fn beyond(&self, cx: &Cx, namespace: &str, first: Page) -> Result<Search, ToolError> {
         let mut found = self.own(&first, &[]);
         let Some(cursor) = first.next.clone() else {
             return Ok(Search {

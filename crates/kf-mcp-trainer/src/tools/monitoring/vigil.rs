@@ -25,6 +25,9 @@ use crate::waiting::{NO_PODS, NOT_RECONCILED, SUSPENDED, Standing, creation_fail
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
+/// How soon after a look at the job it is watched. A wait that is given up before has opened no watch, which an API server behind
+/// a proxy might keep; nothing is missed, because the watch begins with the version that was read.
+const SETTLES: Duration = Duration::from_millis(750);
 /// How soon pods are looked at again; each time it takes twice as long, until [`SELDOM`].
 const SOON: Duration = Duration::from_secs(1);
 /// How seldom pods are looked at, and a client hears that nothing has changed.
@@ -160,6 +163,7 @@ impl<'a> Vigil<'a> {
         if let Some(ended) = self.seen(&job).await {
             return Ok(Some(ended));
         }
+        sleep(SETTLES).await;
         let fields = self.itself();
         // No longer than the wait itself: what is left of it, and what opening may take.
         let within = Duration::from_secs(self.seconds).saturating_sub(self.begun.elapsed()) + REQUEST;
