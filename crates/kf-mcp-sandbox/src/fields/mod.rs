@@ -25,4 +25,6 @@ pub(crate) use set::Set;
 pub(crate) use types::{Mapped, Shape};
 
 #[cfg(test)]
+mod owners_tests;
+#[cfg(test)]
 mod tests;

@@ -11,6 +11,8 @@ mod objects;
 #[cfg(test)]
 mod over_http;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod reviews;
