@@ -319,6 +319,11 @@ async fn only_images_of_the_policy_are_named() {
     world
         .confirmed("run_container_training", call("ghcr.io/org/train:1"))
         .await;
+    let mut volume = call("ghcr.io/org/train:1");
+    volume["volumes"] = json!([{"name": "x", "image": {"reference": "evil.example.com/data:1"}}]);
+    volume["volume_mounts"] = json!([{"name": "x", "mountPath": "/x"}]);
+    let error = world.bad("run_container_training", volume).await;
+    assert_eq!(error["code"], "denied_by_policy", "{error}");
     let other = json!({"name": "a", "new_name": "b", "image": "evil.example.com/train:1"});
     assert_eq!(world.bad("clone_training_job", other).await["code"], "denied_by_policy");
     // what the runtime brings is its owner's choice
@@ -353,4 +358,59 @@ async fn another_policy_is_in_force_at_once_and_a_broken_one_is_not() {
     let why = own.server.engine().catalogues().replace(without).unwrap_err();
     assert!(why.contains("unknown persona `night-shift`"), "{why}");
     assert_eq!(own.server.engine().catalogue().persona(), "night-shift");
+    // nor one without a persona that callers come with; who comes with one that is gone all the same may nothing
+    let world = World::under("showcase", TEAM, "readonly");
+    let catalogues = world.server.engine().catalogues();
+    catalogues.hold("tokens", ["night-shift".to_owned()]);
+    let why = catalogues.replace(Policy::parse("policy: {}").unwrap()).unwrap_err();
+    assert!(
+        why.contains("unknown persona `night-shift`") && why.contains("tokens give it"),
+        "{why}"
+    );
+    assert!(catalogues.of("night-shift").is_some());
+    catalogues.hold("tokens", []);
+    catalogues.replace(Policy::parse("policy: {}").unwrap()).unwrap();
+    assert_eq!(catalogues.of_or_none("night-shift").tools().len(), 0);
+}
+
+#[tokio::test]
+async fn jobs_on_a_runtime_are_looked_for_where_the_policy_allows() {
+    let world = World::under("showcase", "policy: {namespaces: [team-a]}", "platform-admin");
+    let (answer, requests) = world
+        .called("delete_runtime", json!({"name": "torch-distributed"}))
+        .await;
+    let answer = answer.structured;
+    let jobs = answer["preview"]["jobs"].as_array().unwrap();
+    assert!(
+        !jobs.is_empty() && jobs.iter().all(|job| job["namespace"] == "team-a"),
+        "{answer}"
+    );
+    assert!(
+        answer
+            .to_string()
+            .contains("in namespaces that the policy does not allow"),
+        "{answer}"
+    );
+    let lists = requests.iter().filter(|one| one.resource == "trainjobs");
+    assert_eq!(
+        lists.map(|one| one.namespace.as_deref()).collect::<Vec<_>>(),
+        [Some("team-a")]
+    );
+}
+
+#[test]
+fn a_key_without_a_value_is_refused() {
+    for text in [
+        "policy:\n  namespaces:\n",
+        "policy:\n  images:\n",
+        "policy:\n  allow:\n",
+        "policy:\n  deny:\n",
+        "policy:\n  max:\n",
+        "policy:\n  max: {nodes: }\n",
+        "policy:\n  personas:\n    a: {namespaces: }\n",
+        "policy:\n  personas:\n",
+    ] {
+        let problems = Policy::parse(text).unwrap_err();
+        assert!(problems[0].why.contains("without a value"), "{text}: {problems:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Opening what the settings name: the catalogue, the cluster (real or sandbox), the server.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kf_mcp_core::audit::Audit;
 use kf_mcp_core::kube::{ActAs, Cluster, ClusterOptions};
-use kf_mcp_core::{Catalogues, Clock, Engine, Policy, Tools};
+use kf_mcp_core::{Catalogues, Clock, Engine, Persona, Policy, ToolSpec, Tools};
 use kf_mcp_server::Server;
 
 use crate::clients::COMPILED;
@@ -22,6 +23,26 @@ pub(crate) fn catalogues(settings: &Settings) -> Result<Catalogues, Unusable> {
         None => Policy::default(),
     };
     Catalogues::new(tools, policy, &settings.persona).map_err(Unusable)
+}
+
+/// What the default persona and some others may use, by name.
+pub(crate) fn specs<'a>(
+    catalogues: &Catalogues,
+    also: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeMap<&'static str, ToolSpec>, Unusable> {
+    let mut of = vec![catalogues.default()];
+    for persona in also {
+        let catalogue = catalogues.of(persona);
+        of.push(catalogue.ok_or_else(|| Unusable(format!("there is no persona `{persona}`")))?);
+    }
+    let tools = of.iter().flat_map(|catalogue| catalogue.tools());
+    Ok(tools.map(|tool| (tool.spec.name, tool.spec)).collect())
+}
+
+/// All chosen tools, whatever the policy and the persona leave of them.
+pub(crate) fn unbound(settings: &Settings) -> Result<Catalogues, Unusable> {
+    let tools = Tools::new(COMPILED, &settings.clients).map_err(|error| Unusable(error.to_string()))?;
+    Catalogues::new(tools, Policy::default(), Persona::PlatformAdmin.as_str()).map_err(Unusable)
 }
 
 /// Follows the changes of a policy.
@@ -97,6 +118,21 @@ pub(crate) fn audit(settings: &Settings) -> anyhow::Result<Audit> {
             Audit::to(opened, required)
         }
     })
+}
+
+/// Whether the audit log can be opened, without making one.
+pub(crate) fn try_audit(settings: &Settings) -> Result<(), Unusable> {
+    let AuditLog::File(file) = &settings.audit_log else {
+        return Ok(());
+    };
+    let tried = match std::fs::OpenOptions::new().append(true).open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            folder.map_or(Ok(()), |folder| std::fs::read_dir(folder).map(drop))
+        }
+        opened => opened.map(drop),
+    };
+    tried.map_err(|error| Unusable(format!("audit log {}: {error}", file.display())))
 }
 
 struct World {

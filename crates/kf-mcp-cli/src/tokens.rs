@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kf_mcp_core::Catalogues;
+use kf_mcp_core::{Catalogues, Engine};
 use kf_mcp_server::auth::{Token, Tokens};
 use serde::Deserialize;
 
@@ -27,7 +27,7 @@ struct Entry {
 }
 
 /// The tokens that the settings name, none when they name none. Those of a file follow its changes.
-pub(crate) fn of(settings: &Settings, engine: &kf_mcp_core::Engine) -> Result<Option<Arc<Tokens>>, Unusable> {
+pub(crate) fn of(settings: &Settings, engine: &Engine) -> Result<Option<Arc<Tokens>>, Unusable> {
     if let Some(token) = &settings.auth.token {
         let token = Token::new(NAMELESS, token.expose(), None).map_err(Unusable)?;
         return Ok(Some(Arc::new(Tokens::new(vec![token]).map_err(Unusable)?)));
@@ -39,10 +39,14 @@ pub(crate) fn of(settings: &Settings, engine: &kf_mcp_core::Engine) -> Result<Op
     let text = std::fs::read_to_string(file).map_err(|error| named(error.to_string()))?;
     let tokens = read(&text, engine.catalogues()).and_then(Tokens::new).map_err(named)?;
     let tokens = Arc::new(tokens);
+    let hold = |engine: &Engine, tokens: &Tokens| engine.catalogues().hold("tokens", tokens.personas());
+    hold(engine, &tokens);
     let (accepted, engine) = (Arc::clone(&tokens), engine.clone());
     watched::follow("set of tokens", file.clone(), text.into_bytes(), move |file| {
         let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-        accepted.replace(read(&text, engine.catalogues())?)
+        accepted.replace(read(&text, engine.catalogues())?)?;
+        hold(&engine, &accepted);
+        Ok(())
     });
     Ok(Some(tokens))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kf_mcp_core::telemetry::for_the_operator;
 use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
@@ -31,7 +32,10 @@ pub(crate) fn follow(
                 before = now;
                 match replace(&file) {
                     Ok(()) => tracing::info!(file = %file.display(), "the {what} in force is another one"),
-                    Err(why) => tracing::error!("the {what} in force stays as it was: {why}"),
+                    // whose token or whose persona is nobody else's business
+                    Err(why) => for_the_operator().in_scope(|| {
+                        tracing::error!("the {what} in force stays as it was: {why}");
+                    }),
                 }
             }
             asked = tokio::select! {

@@ -37,19 +37,6 @@ const LAST: Duration = Duration::from_secs(1);
 pub struct Audit {
     lines: Option<SyncSender<Line>>,
     required: bool,
-    /// Hears nothing, and ends with the writer.
-    writer: Mutex<Option<Receiver<()>>>,
-}
-
-impl Drop for Audit {
-    /// Lets the writer come to its end, unless it is stuck.
-    fn drop(&mut self) {
-        self.lines = None;
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(writer) = writer.take() {
-            writer.recv_timeout(LAST).ok();
-        }
-    }
 }
 
 struct Line {
@@ -61,15 +48,10 @@ impl Audit {
     /// Writes lines to a sink. `required`: a change whose line cannot be written is refused.
     pub fn to(sink: impl Write + Send + 'static, required: bool) -> Self {
         let (lines, waiting) = sync_channel(WAITING);
-        let (end, ended) = sync_channel(0);
-        std::thread::spawn(move || {
-            write(sink, &waiting);
-            drop(end);
-        });
+        std::thread::spawn(move || write(sink, &waiting));
         Self {
             lines: Some(lines),
             required,
-            writer: Mutex::new(Some(ended)),
         }
     }
 
@@ -80,6 +62,19 @@ impl Audit {
     /// Writes the line of a call that has ended.
     pub(crate) fn ended(&self, calling: &Calling, end: &End<'_>) {
         self.tell(calling, calling.line("call", end.asked, Some(end)));
+    }
+
+    /// Waits until all lines so far are written, but not for long.
+    pub(crate) async fn flush(&self) {
+        let Some(lines) = &self.lines else { return };
+        let (written, told) = oneshot::channel();
+        let last = Line {
+            text: String::new(),
+            written: Some(written),
+        };
+        if lines.try_send(last).is_ok() {
+            tokio::time::timeout(LAST, told).await.ok();
+        }
     }
 
     /// Writes a line that nobody waits for. It is dropped when too many wait already, and the log says so.
@@ -163,12 +158,18 @@ pub(crate) struct Calling {
 /// What became of a change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Decided {
-    /// `preview`, `asked` (the person), `confirmed` (by the caller), `accepted` (by the person).
+    /// `preview`, `asked` (the person), `confirmed` (by the caller), `accepted` or `refused` (by the person).
     pub(crate) decision: Option<&'static str>,
     pub(crate) plan_id: Option<String>,
 }
 
 impl Calling {
+    /// Notes which plan the call names.
+    pub(crate) fn name(&self, plan_id: &str) {
+        let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        decided.plan_id = Some(plan_id.to_owned());
+    }
+
     /// Notes what became of the change.
     pub(crate) fn decide(&self, decision: &'static str, plan_id: &str) {
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
@@ -329,15 +330,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_end_of_the_process_loses_no_line() {
+    #[tokio::test]
+    async fn all_lines_are_written_before_the_end() {
         let sink = Sink::default();
         let audit = Audit::to(sink.clone(), false);
         let call = calling(serde_json::json!({}));
         for _ in 0..100 {
             audit.tell(&call, "line\n".into());
         }
-        drop(audit);
+        audit.flush().await;
         let written = sink.0.lock().unwrap().0.clone();
         assert_eq!(String::from_utf8(written).unwrap(), "line\n".repeat(100));
     }

@@ -123,6 +123,13 @@ impl Cx {
         }
     }
 
+    /// Notes for the audit log which plan a call names.
+    pub(crate) fn named(&self, plan_id: &str) {
+        if let Some(calling) = &self.calling {
+            calling.name(plan_id);
+        }
+    }
+
     /// Notes for the audit log what became of a change.
     pub(crate) fn decided(&self, decision: &'static str, plan_id: &str) {
         if let Some(calling) = &self.calling {

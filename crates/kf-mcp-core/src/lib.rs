@@ -46,7 +46,7 @@ pub use policy::Policy;
 pub use policy::persona::Persona;
 pub use redact::Redacted;
 pub use text::Text;
-pub use tool::{Access, Change, Confirmation, Cost, Entry, Need, Next, Opens, Phase, Risk, Tool, ToolSpec};
+pub use tool::{Access, Change, Confirmation, Cost, Entry, Need, Next, Opens, Phase, Place, Risk, Tool, ToolSpec};
 
 /// What the macros of this crate expand to. Not for use by hand.
 #[doc(hidden)]

@@ -56,7 +56,7 @@ pub trait ClientModule: Sync {
 /// How one finds out whether a component is there.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
-    /// A tool of the module that takes no argument. Its error means that the component is not there.
+    /// A tool of the module that needs no argument. Its error says what is wrong.
     pub tool: &'static str,
     /// Whether an answer says that all is well.
     pub holds: fn(&Value) -> bool,

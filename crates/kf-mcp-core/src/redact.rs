@@ -252,7 +252,6 @@ mod tests {
             let (text, safe) = pair.split_once("\n=> ").unwrap_or((&pair, &pair));
             let text = text.replace("\\n", "\n");
             assert_eq!(secrets(&text), safe.replace("\\n", "\n"));
-            assert!(text == safe || is_suspicious(&text), "{text}");
             let long = format!("{text}\n{}", "-\n".repeat(SHORT));
             assert!(
                 secrets(&long).starts_with(&safe.replace("\\n", "\n")),

@@ -78,6 +78,12 @@ pub(crate) fn span(caller: &Caller) -> tracing::Span {
     }
 }
 
+/// Marks what is logged within it as being for the operator alone: callers that are told apart do not see it.
+pub fn for_the_operator() -> tracing::Span {
+    // no caller has this key: theirs name an issuer too
+    tracing::error_span!(SPAN, caller = "operator")
+}
+
 /// What no other caller has, in one line: issuers have no spaces.
 fn key(caller: &Caller) -> String {
     caller.key().replace('\n', " ")

@@ -31,6 +31,26 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// The text with control characters (but newline and tab) and invisible characters written out, as `\u{202e}`: for what will be
+/// used as it was given, where a person has to see all of it.
+pub fn visible(text: &str) -> String {
+    let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_invisible(c);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The same in one line: newlines are written out too, so that no text looks like a line of ours.
+pub fn in_line(text: &str) -> String {
+    visible(text).replace('\n', "\\n")
+}
+
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.peek() {
         Some('[') => {

@@ -48,6 +48,10 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     fn cost(_plan: &Self::Plan) -> Cost {
         Cost::default()
     }
+    /// What the plan tells in short, and a person who is asked has to see: each with its name.
+    fn spelled_out(&self, _plan: &Self::Plan) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// Does exactly the plan.
     fn apply(plan: Self::Plan, cx: &Cx) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 }
@@ -177,6 +181,27 @@ pub struct Access {
     /// through.
     #[serde(skip)]
     pub sums: bool,
+    /// In which namespace it is asked, unless at the cluster scope.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// The namespace in which a tool asks for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one of the call.
+    Call,
+    /// One of the component, where it lets everybody read it: no right is to be given.
+    Public,
+    /// One of the component, which the configuration names.
+    Configured {
+        /// The key with its name, as `section.key`.
+        key: &'static str,
+        /// Its name where the key is not set.
+        default: &'static str,
+        /// The key with which it is not asked at all.
+        unless: &'static str,
+    },
 }
 
 impl Access {
@@ -189,7 +214,14 @@ impl Access {
             cluster: false,
             need: Need::Required,
             sums: false,
+            place: Place::Call,
         }
+    }
+
+    /// It is asked in another namespace than the call's.
+    pub const fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
     }
 
     /// Only sums of it leave the tool.

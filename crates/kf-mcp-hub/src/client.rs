@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use kf_mcp_core::backend::{Address, Reply};
 use kf_mcp_core::names::is_label;
-use kf_mcp_core::{Access, Cx, ErrorCode, ToolError};
+use kf_mcp_core::{Access, Cx, ErrorCode, Place, ToolError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,11 @@ use crate::filter::encoded;
 use crate::reply;
 
 /// What every tool of the hub asks of the API server, when the registry has no URL of its own.
-pub(crate) const ACCESS: &[Access] = &[Access::new("", "services/proxy", &["get"])];
+pub(crate) const ACCESS: &[Access] = &[Access::new("", "services/proxy", &["get"]).at(Place::Configured {
+    key: "hub.namespace",
+    default: "kubeflow",
+    unless: "hub.url",
+})];
 
 /// How long a server's dialect is remembered: an upgrade of the registry is noticed soon.
 const REMEMBERED: Duration = Duration::from_secs(300);

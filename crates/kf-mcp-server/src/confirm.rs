@@ -95,8 +95,7 @@ impl Confirmations {
         let plan_id = match self.codec.open_with(state, bound) {
             Ok(plan_id) => String::from_utf8_lossy(&plan_id).into_owned(),
             Err(RequestStateError::Expired) => return Ok(Person::Reachable),
-            Err(error) => {
-                tracing::warn!(%error, "a request state was refused");
+            Err(_) => {
                 let why =
                     "requestState was not made by this server for this call and these arguments: call again without it";
                 return Err(ErrorData::invalid_params(why, None));

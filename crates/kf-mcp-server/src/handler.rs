@@ -107,6 +107,22 @@ impl Handler {
         &self.engine
     }
 
+    /// What comes with a call.
+    fn meta(
+        person: Person,
+        (request_id, session): (String, Option<String>),
+        cx: &RequestContext<RoleServer>,
+    ) -> CallMeta {
+        CallMeta {
+            request_id,
+            session,
+            caller: auth::caller(cx),
+            cancelled: cx.ct.clone(),
+            progress: None,
+            person,
+        }
+    }
+
     /// Calls a tool and sends its progress while it runs. The reports go out from the handler's own task, so that they
     /// reach the stream of this request.
     async fn run(
@@ -117,14 +133,7 @@ impl Handler {
         (request_id, session): (String, Option<String>),
         cx: &RequestContext<RoleServer>,
     ) -> Option<Called> {
-        let mut meta = CallMeta {
-            request_id,
-            session,
-            caller: auth::caller(cx),
-            cancelled: cx.ct.clone(),
-            progress: None,
-            person,
-        };
+        let mut meta = Self::meta(person, (request_id, session), cx);
         let Some(token) = cx.meta.get_progress_token() else {
             return self.engine.call(name, arguments, meta).await;
         };
@@ -254,8 +263,12 @@ impl ServerHandler for Handler {
         let bound = |arguments: &Map<String, Value>| confirm::bound(&auth::caller(&cx).key(), &params.name, arguments);
         let person = match &params.request_state {
             Some(state) if way == Way::Again => {
-                self.confirmations
-                    .person(state, params.input_responses.as_ref(), &bound(&arguments))?
+                let replies = params.input_responses.as_ref();
+                let person = self.confirmations.person(state, replies, &bound(&arguments));
+                person.inspect_err(|error| {
+                    let meta = Self::meta(way.person(), request.clone(), &cx);
+                    self.engine.refused(&params.name, &arguments, &meta, &error.message);
+                })?
             }
             _ => way.person(),
         };

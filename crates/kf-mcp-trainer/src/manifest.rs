@@ -41,7 +41,7 @@ fn hide(value: &mut Value) {
             items.iter_mut().for_each(hide);
         }
         Value::String(said) => {
-            let safe = redact::secrets(&text::clean(said));
+            let safe = redact::secrets(&text::visible(said));
             if safe != *said {
                 *said = safe;
             }

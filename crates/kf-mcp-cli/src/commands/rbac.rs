@@ -14,7 +14,7 @@ const NAME: &str = "kubeflow-mcp";
 
 pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&options.common, options.flags(), true)?;
-    let catalogue = open::catalogues(&settings)?.default();
+    let catalogues = open::catalogues(&settings)?;
     let namespace = settings.namespace.as_deref().unwrap_or("default");
     let account = match &options.service_account {
         None => (namespace, NAME),
@@ -30,7 +30,9 @@ pub(crate) fn run(options: &RbacOptions) -> anyhow::Result<ExitCode> {
         account,
         callers: settings.auth.callers(),
     };
-    let specs = catalogue.tools().iter().map(|tool| &tool.spec);
-    super::print(rbac::manifests(specs, &grant).trim_end())?;
+    let also = options.also_for.iter().flat_map(|names| names.split(','));
+    let personas: Vec<&str> = also.map(str::trim).filter(|name| !name.is_empty()).collect();
+    let specs = open::specs(&catalogues, personas)?;
+    super::print(rbac::manifests(specs.values(), &settings.sections, &grant).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,6 +33,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
         return Err(Unusable(problem.into()).into());
     }
     let server = open::server(settings, open::audit(settings)?, settings.auth.acts.clone())?;
+    let engine = server.engine().clone();
     if let Some(file) = &settings.policy {
         open::follow_policy(server.engine().clone(), file.clone());
     }
@@ -70,6 +71,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
             server.serve_http(listener, options, shutdown::requested()).await?;
         }
     }
+    engine.flush_audit().await;
     Ok(ExitCode::SUCCESS)
 }
 

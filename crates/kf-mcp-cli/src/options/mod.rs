@@ -256,8 +256,15 @@ pub(crate) struct RbacOptions {
     /// Rights in the one namespace of --namespace, or in all.
     #[arg(long, value_enum, default_value = "namespace")]
     pub(crate) scope: RbacScope,
-    /// For a server with --identity impersonate: the service account may act as others, and the tools' rights are for those.
-    #[arg(long)]
+    /// Further personas whose tools the server offers, separated by commas: those that its callers come with.
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) also_for: Option<String>,
+    /// As whom the server's calls act. With impersonate and token the tools' rights are for those who call, and the service account
+    /// gets what it needs to act as them [default: own].
+    #[arg(long, value_name = "IDENTITY")]
+    pub(crate) identity: Option<String>,
+    /// The same as --identity impersonate.
+    #[arg(long, conflicts_with = "identity")]
     pub(crate) impersonate: bool,
     /// Groups that the server hands on with --impersonate-groups; with a wildcard it may hand on any.
     #[arg(long, value_name = "PATTERNS")]
@@ -277,8 +284,9 @@ impl RbacOptions {
     /// What was said on the command line, as the configuration keys of the server that it is for.
     pub(crate) fn flags(&self) -> BTreeMap<String, Value> {
         let mut flags = self.common.flags();
+        let identity = self.identity.as_deref().or(self.impersonate.then_some("impersonate"));
         let said = [
-            ("identity", self.impersonate.then_some(json!("impersonate"))),
+            ("identity", identity.map(|v| json!(v))),
             ("impersonate.groups", self.impersonate_groups.as_ref().map(|v| json!(v))),
             ("impersonate.extra", self.impersonate_extra.as_ref().map(|v| json!(v))),
             ("token_review", self.token_review.then_some(json!(true))),

@@ -115,10 +115,7 @@ impl AuthSettings {
     /// How callers are treated, for the rights that this takes.
     pub(crate) fn callers(&self) -> Callers<'_> {
         Callers {
-            impersonated: match &self.acts {
-                ActAs::Impersonate(impersonation) => Some(impersonation),
-                ActAs::Own | ActAs::Token => None,
-            },
+            acts: &self.acts,
             reviewed: self.review.is_some(),
         }
     }
@@ -165,6 +162,11 @@ impl RawAuth {
             return Err(Unusable(format!("public-url `{url}` is no http or https URL")));
         }
         let identity = self.identity.as_deref().unwrap_or("own");
+        let handed_on = !self.impersonate.groups.0.is_empty() || !self.impersonate.extra.0.is_empty();
+        if handed_on && identity != "impersonate" {
+            let why = "impersonate-groups and impersonate-extra say what is handed on with identity impersonate";
+            return Err(Unusable(why.into()));
+        }
         let acts = match one_of("identity", identity, &["own", "impersonate", "token"])? {
             "impersonate" => ActAs::Impersonate(self.impersonate.check()?),
             "token" => ActAs::Token,

@@ -8,7 +8,7 @@ use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
 
 use crate::http::Served;
-use crate::process::{call, modes, run, stdio_client};
+use crate::process::{call, http_client_as, modes, run, stdio_client};
 
 /// The lines of an audit log, as soon as there are so many.
 fn lines(file: &Path, number: usize) -> Vec<Value> {
@@ -67,6 +67,24 @@ async fn every_call_is_a_line_and_a_change_is_two() {
     assert!(told.iter().all(|line| !line.contains("hunter2")), "{told:?}");
     insta::assert_snapshot!(told.join("\n"));
     client.cancel().await.unwrap();
+}
+
+/// Whoever listens holds on to the server's parts; its last lines are written all the same.
+#[tokio::test]
+async fn a_server_that_is_told_to_end_writes_its_last_lines() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("audit.jsonl");
+    let mut served = Served::start(&["--sandbox", "--audit-log", file.to_str().unwrap()]);
+    let [(_, legacy), _] = modes();
+    let client = http_client_as((), served.port, None, legacy).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let peer = client.peer().clone();
+        calls.spawn(async move { call(&peer, "list_runtimes", json!({})).await });
+    }
+    calls.join_all().await;
+    assert_eq!(served.end(), Some(0));
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 40);
 }
 
 #[tokio::test]

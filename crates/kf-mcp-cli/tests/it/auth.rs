@@ -190,10 +190,14 @@ fn tokens_are_replaced_without_a_restart() {
     // what cannot be used leaves those of before
     std::fs::write(&file, "tokens: [{name: a, token: short}]\n").unwrap();
     let (headers_of_logs, logs) = modern("get_server_logs", &json!({"limit": 20}), &json!({}));
-    let told = || ask(&served, &format!("{headers_of_logs}{}", bearer(ALICE)), &logs).2;
-    while !told().contains("the set of tokens in force stays as it was: the token of a has to have at least") {
+    let told = |token: &str| ask(&served, &format!("{headers_of_logs}{}", bearer(token)), &logs).2;
+    while !told(ROOT).contains("the set of tokens in force stays as it was: the token of a has to have at least") {
         std::thread::yield_now();
     }
+    assert!(
+        !told(ALICE).contains("stays as it was"),
+        "whose token it is concerns the operator"
+    );
     assert_eq!(code(ALICE), 200);
     std::fs::write(&file, "tokens: [{name: carol, token: carol-0123456789abcdef}]\n").unwrap();
     while code("carol-0123456789abcdef") != 200 {
@@ -290,6 +294,17 @@ fn what_does_not_fit_together_ends_the_start() {
             "without an audience",
         ),
         (&["--identity", "me"], "there are own, impersonate, token"),
+        (&["--impersonate-groups", "a"], "with identity impersonate"),
+        (
+            &[
+                "--identity",
+                "impersonate",
+                "--token-review",
+                "--impersonate-groups",
+                "a,system:masters",
+            ],
+            "leave out `system:masters`",
+        ),
         (&["--tls-cert", "/nowhere"], "needed both"),
         (
             &["--tls-cert", "/nowhere", "--tls-key", "/nowhere"],

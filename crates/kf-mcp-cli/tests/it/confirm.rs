@@ -11,7 +11,7 @@ use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Value, json};
 
 use crate::http::Served;
-use crate::process::{http_client_as, modes, stdio_client_as};
+use crate::process::{call, http_client_as, modes, stdio_client_as};
 
 /// What the person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -331,6 +331,9 @@ async fn a_state_is_good_for_what_was_asked_and_nothing_else() {
         code(&client, "get_training_job", json!({"name": "mine"})).await,
         "not_found"
     );
+    let log = call(client.peer(), "get_server_logs", json!({})).await.2;
+    let refused = |line: &&str| line.contains("kf_mcp_core::call") && line.contains("requestState was not made");
+    assert_eq!(log.lines().filter(refused).count(), 3, "{log}");
     // the same reply twice makes one job
     let first = replied(&client, tool, &submit("mine"), &state).await.unwrap();
     assert_eq!(first["already_submitted"], false, "{first}");
@@ -365,5 +368,40 @@ async fn a_plan_that_no_longer_holds_is_refused() {
     let state = asked.request_state.unwrap();
     let stale = replied(&client, "delete_training_job", &delete, &state).await.unwrap();
     assert_eq!(stale["error"]["code"], "stale_plan", "{stale}");
+    client.cancel().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_sees_all_of_what_is_done() {
+    let [_, (_, modern)] = modes();
+    let (client, _home) = over_stdio(Person::who(Does::Accepts), PERSON, modern).await;
+    let asked = async |tool, arguments: Value| {
+        let required = required(&client, tool, &arguments).await;
+        let requests = serde_json::to_value(required.input_requests).unwrap();
+        requests["confirm"]["params"]["message"].as_str().unwrap().to_owned()
+    };
+    let script = json!({"script": "import os\nos.system('ls')  # \u{202e}\n", "gpu_per_node": 0, "confirmed": true});
+    let message = asked("run_custom_training", script).await;
+    assert!(
+        message.ends_with("the script:\n| import os\n| os.system('ls')  # \\u{202e}\n| "),
+        "{message}"
+    );
+    let mut job = submit("seen");
+    job["command"] = json!([
+        "python",
+        "-c",
+        format!("print(1)\nwarning: none{}# the end", " ".repeat(600))
+    ]);
+    job["args"] = json!(["a\u{200b}b\u{7}"]);
+    let message = asked("run_container_training", job).await;
+    assert!(
+        message.contains("\ncommand: python -c print(1)\\nwarning: none"),
+        "{message}"
+    );
+    assert!(
+        message.contains("the command:\n| python -c print(1)\n| warning: none"),
+        "{message}"
+    );
+    assert!(message.ends_with("# the end a\\u{200b}b\\u{7}"), "{message}");
     client.cancel().await.unwrap();
 }

@@ -42,6 +42,13 @@ impl Served {
         self.child.id()
     }
 
+    /// Tells the process to end, as a supervisor does; its exit code.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        let told = std::process::Command::new("kill").arg(self.id().to_string()).status();
+        assert!(told.unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+
     /// One raw request; status code and body.
     fn raw(&self, request: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();

@@ -4,16 +4,19 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::person::Person;
+use super::person::{Person, Reply};
 use crate::answer::{Answer, Question, Render};
 use crate::cx::Cx;
 use crate::error::{ErrorCode, ToolError};
 use crate::policy::Before;
+use crate::redact;
 use crate::text::{self, Text};
 use crate::tool::{Change, Confirmation};
 
 /// How many characters of a plan a person is shown. Clients show questions in small windows.
 const QUESTION: usize = 1500;
+/// How many characters of what is spelled out besides, each.
+const SPELLED_OUT: usize = 4000;
 /// How many characters of a plan id are the seed; the others are the digest.
 const SEED: usize = 5;
 
@@ -36,9 +39,13 @@ pub(crate) async fn run<C: Change>(
                 .fix("use the plan_id of a preview, or leave it out"));
         };
         cx.set_plan(seed.to_owned(), Some(id.clone()));
+        cx.named(id);
     }
     let name = C::SPEC.name;
-    if let Person::Said { reply, .. } = &confirmation.person {
+    if let Person::Said { plan_id, reply } = &confirmation.person {
+        if *reply != Reply::Accepted {
+            cx.decided("refused", plan_id);
+        }
         reply.check(name)?;
     }
     let change: C = crate::parse::of(arguments)?;
@@ -72,7 +79,7 @@ pub(crate) async fn run<C: Change>(
             Before::Nothing => {}
             Before::Ask => {
                 cx.decided("asked", &id);
-                return question(&plan, id, &cx);
+                return question(&plan, &change.spelled_out(&plan), id, &cx);
             }
             Before::Refuse => {
                 let why = "the policy wants a person to confirm every change, and this client cannot ask one (it declares no elicitation)";
@@ -89,10 +96,21 @@ pub(crate) async fn run<C: Change>(
 }
 
 /// The plan as the person is asked about it.
-fn question<P: Serialize + Render>(plan: &P, id: String, cx: &Cx) -> Result<Answer, ToolError> {
+fn question<P: Serialize + Render>(
+    plan: &P,
+    spelled_out: &[(&str, String)],
+    id: String,
+    cx: &Cx,
+) -> Result<Answer, ToolError> {
     let mut answer = Answer::of(plan, cx.now())?;
     let shown = text::bounded(&text::clean(&answer.text), QUESTION);
-    let message = format!("Shall this be done?\n{shown}");
+    let mut message = format!("Shall this be done?\n{shown}");
+    for (name, whole) in spelled_out {
+        let shown = text::visible(&redact::secrets(whole));
+        // a bar before each line: none of them looks like a line of ours
+        let lines = text::bounded(&shown, SPELLED_OUT).replace('\n', "\n| ");
+        message.push_str(&format!("\nthe {name}:\n| {lines}"));
+    }
     answer.structured = json!({"preview": answer.structured, "plan_id": id});
     answer.text = format!("Waiting for the person's yes, nothing has changed:\n{}", answer.text);
     answer.question = Some(Question { message, plan_id: id });

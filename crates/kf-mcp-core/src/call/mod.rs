@@ -153,8 +153,32 @@ impl Engine {
     pub fn catalogue_of(&self, caller: &Caller) -> Arc<Catalogue> {
         match caller.persona() {
             None => self.catalogue(),
-            Some(persona) => self.catalogues().of_or_least(persona),
+            Some(persona) => self.catalogues().of_or_none(persona),
         }
+    }
+
+    /// The same cluster with other tools. Its calls are not audited.
+    pub fn with_catalogues(&self, catalogues: Catalogues) -> Self {
+        let Shared {
+            cluster,
+            clock,
+            settings,
+            log,
+            ..
+        } = &*self.shared;
+        Self::new(EngineOptions {
+            catalogues,
+            cluster: Arc::clone(cluster),
+            clock: clock.clone(),
+            settings: settings.clone(),
+            log: log.clone(),
+            audit: Audit::default(),
+        })
+    }
+
+    /// Waits until the audit lines so far are written, unless that takes too long. For the end of a process.
+    pub async fn flush_audit(&self) {
+        self.shared.audit.flush().await;
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -194,19 +218,9 @@ impl Engine {
         };
         let spec = found.map_or_else(|hidden| &hidden.spec, |tool| &tool.spec);
         let audit = &self.shared.audit;
-        let calling = audit.is_on().then(|| {
-            Arc::new(Calling {
-                request_id: meta.request_id.clone(),
-                session: meta.session.clone(),
-                caller: meta.caller.as_str().to_owned(),
-                persona: catalogue.persona().to_owned(),
-                tool: spec.name,
-                risk: spec.risk,
-                arguments: audit::arguments(&given),
-                started: Instant::now(),
-                decided: Default::default(),
-            })
-        });
+        let calling = audit
+            .is_on()
+            .then(|| Arc::new(calling(&catalogue, spec, &given, &meta)));
         let request_id = meta.request_id.clone();
         let (result, requests, asked) = match found {
             Ok(tool) => self.run(tool, given, meta, &catalogue, calling.clone()).await,
@@ -240,6 +254,24 @@ impl Engine {
         })
     }
 
+    /// Notes a call that was refused before it began: who made it with a reply to a question that nobody asked, for example.
+    pub fn refused(&self, name: &str, given: &Map<String, Value>, meta: &CallMeta, why: &str) {
+        let _span = telemetry::span(&meta.caller).entered();
+        tracing::warn!(tool = name, request_id = meta.request_id, why, "refused");
+        let catalogue = self.catalogue_of(&meta.caller);
+        let hidden = || catalogue.hidden(name).map(|hidden| &hidden.spec);
+        let spec = catalogue.get(name).map(|tool| &tool.spec).or_else(hidden);
+        if let Some(spec) = spec.filter(|_| self.shared.audit.is_on()) {
+            let end = End {
+                result: ErrorCode::InvalidArgument.as_str(),
+                requests: 0,
+                asked: &[],
+                answer: &Value::Null,
+            };
+            self.shared.audit.ended(&calling(&catalogue, spec, given, meta), &end);
+        }
+    }
+
     /// Runs a tool that the caller may use; the outcome, how many requests it made, and what for.
     async fn run(
         &self,
@@ -271,6 +303,21 @@ impl Engine {
     pub fn nearest(&self, name: &str, caller: &Caller) -> Option<&'static str> {
         let catalogue = self.catalogue_of(caller);
         nearest(name, catalogue.tools().iter().map(|tool| tool.spec.name))
+    }
+}
+
+/// A call, as the audit log tells it.
+fn calling(catalogue: &Catalogue, spec: &ToolSpec, given: &Map<String, Value>, meta: &CallMeta) -> Calling {
+    Calling {
+        request_id: meta.request_id.clone(),
+        session: meta.session.clone(),
+        caller: meta.caller.as_str().to_owned(),
+        persona: catalogue.persona().to_owned(),
+        tool: spec.name,
+        risk: spec.risk,
+        arguments: audit::arguments(given),
+        started: Instant::now(),
+        decided: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Catalogues`]: one for each kind of caller, under the policy as it is now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -15,6 +15,8 @@ pub struct Catalogues {
     tools: Tools,
     now: RwLock<Arc<Now>>,
     changed: watch::Sender<u64>,
+    /// The personas that callers come with, by what says so. A policy without one of them is not put in force.
+    held: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 /// Everything that follows from one policy.
@@ -54,12 +56,18 @@ impl Catalogues {
         Arc::clone(&self.now().default)
     }
 
-    /// The catalogue of a persona; the most careful one's when the policy has it no more, which is no reason to allow anything.
-    pub fn of_or_least(&self, persona: &str) -> Arc<Catalogue> {
+    /// The catalogue of a persona; an empty one when the policy has it no more.
+    pub fn of_or_none(&self, persona: &str) -> Arc<Catalogue> {
         self.of(persona).unwrap_or_else(|| {
-            let least = self.now().policy.allowance(Persona::Readonly.into());
-            Arc::new(self.tools.catalogue(least))
+            let nothing = Arc::new(Policy::nothing()).allowance(Persona::Readonly.into());
+            Arc::new(self.tools.catalogue(nothing))
         })
+    }
+
+    /// Says with which personas callers come, in the place of those that the same source named before.
+    pub fn hold(&self, source: &'static str, personas: impl IntoIterator<Item = String>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(source, personas.into_iter().collect());
     }
 
     /// The catalogue of a persona; none when the policy has no such persona.
@@ -86,6 +94,15 @@ impl Catalogues {
     pub fn replace(&self, policy: Policy) -> Result<(), String> {
         let policy = Arc::new(policy);
         let role = policy.role(self.default().persona())?;
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for (source, persona) in held
+            .iter()
+            .flat_map(|(source, personas)| personas.iter().map(move |persona| (source, persona)))
+        {
+            let gone = |why| format!("{why}; {source} give it to callers");
+            policy.role(persona).map_err(gone)?;
+        }
+        drop(held);
         let next = Now::of(self.tools.catalogue(policy.allowance(role)));
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         self.changed.send_modify(|times| *times += 1);
@@ -108,6 +125,7 @@ impl From<Catalogue> for Catalogues {
             tools: default.all.clone(),
             now: RwLock::new(Arc::new(Now::of(default))),
             changed: watch::Sender::new(0),
+            held: Mutex::default(),
         }
     }
 }

@@ -116,6 +116,10 @@ fn images(body: &Value, look: &mut impl FnMut(&str) -> Result<(), Refusal>) -> R
     match body {
         Value::Object(map) => map.iter().try_for_each(|(key, value)| match value {
             Value::String(image) if key == "image" => look(image),
+            // a volume of an image
+            Value::Object(of) if key == "image" && of.contains_key("reference") => {
+                of["reference"].as_str().map_or(Ok(()), &mut *look)
+            }
             value => images(value, look),
         }),
         Value::Array(items) => items.iter().try_for_each(|item| images(item, look)),

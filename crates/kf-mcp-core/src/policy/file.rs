@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 use thiserror::Error;
 
@@ -72,26 +73,48 @@ type Texts = Vec<Spanned<String>>;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Body {
+    #[serde(deserialize_with = "given")]
     allow: Option<Spanned<Texts>>,
+    #[serde(deserialize_with = "rather")]
     deny: Texts,
+    #[serde(deserialize_with = "given")]
     namespaces: Option<Spanned<Texts>>,
+    #[serde(deserialize_with = "given")]
     images: Option<Spanned<Texts>>,
+    #[serde(deserialize_with = "rather")]
     max: Max,
     read_only: bool,
     require_confirmation: RequireConfirmation,
     unasked: Unasked,
     cluster_capacity: bool,
+    #[serde(deserialize_with = "rather")]
     personas: BTreeMap<String, Spanned<PersonaForm>>,
+}
+
+/// What is said must have a value: a list whose last entry was taken out bounds nothing, and nobody would notice.
+fn rather<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    let value = Option::deserialize(from)?;
+    value.ok_or_else(|| D::Error::custom("a key without a value says nothing: leave the key out, or give it a value"))
+}
+
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    rather(from).map(Some)
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PersonaForm {
+    #[serde(deserialize_with = "given")]
     inherit: Option<Spanned<String>>,
+    #[serde(deserialize_with = "rather")]
     allow: Texts,
+    #[serde(deserialize_with = "rather")]
     deny: Texts,
+    #[serde(deserialize_with = "given")]
     namespaces: Option<Spanned<Texts>>,
+    #[serde(deserialize_with = "given")]
     images: Option<Spanned<Texts>>,
+    #[serde(deserialize_with = "rather")]
     max: Max,
     read_only: bool,
 }

@@ -57,8 +57,10 @@ pub enum Unasked {
 #[serde(deny_unknown_fields, default)]
 pub struct Max {
     /// Nodes of one job.
+    #[serde(deserialize_with = "file::given")]
     pub nodes: Option<u64>,
     /// Accelerators of one job, of any kind, over all its nodes.
+    #[serde(deserialize_with = "file::given")]
     pub gpus: Option<u64>,
 }
 
@@ -90,6 +92,17 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// A policy that allows nothing.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            limits: Limits {
+                allow: Some(Vec::new()),
+                ..Limits::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// Reads and checks a policy.
     pub fn read(file: &Path) -> Result<Self, PolicyError> {
         let text = std::fs::read_to_string(file).map_err(|error| PolicyError::unreadable(file, &error.to_string()))?;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::rights::{Callers, Reach, Right, of_callers, of_tools};
+use serde_json::{Map, Value};
+
+use super::rights::{Callers, Reach, Right, Where, of_callers, of_tools};
 use crate::tool::ToolSpec;
 
 const VERSION: &str = "apiVersion: rbac.authorization.k8s.io/v1";
@@ -36,23 +38,34 @@ struct Asked {
 /// A group and a resource of it.
 type Kind = (&'static str, String);
 
-/// The YAML documents of the roles and bindings that give tools what they declare. Names are Kubernetes names.
-pub fn manifests<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, grant: &Grant<'_>) -> String {
-    let mut here: BTreeMap<Kind, Asked> = BTreeMap::new();
-    let mut everywhere: BTreeMap<Kind, Asked> = BTreeMap::new();
-    for right in of_tools(tools, grant.reach) {
-        let kinds = if right.wide { &mut everywhere } else { &mut here };
+/// The YAML documents of the roles and bindings that give tools what they declare. Names are Kubernetes names; `settings` are the
+/// configuration's sections, which may say where a component is.
+pub fn manifests<'a>(
+    tools: impl IntoIterator<Item = &'a ToolSpec>,
+    settings: &Map<String, Value>,
+    grant: &Grant<'_>,
+) -> String {
+    let mut places: BTreeMap<Option<String>, BTreeMap<Kind, Asked>> = BTreeMap::new();
+    for right in of_tools(tools, grant.reach, settings) {
+        let place = match right.place {
+            Where::Calls => Some(grant.namespace.to_owned()),
+            Where::Namespace(other) => Some(other),
+            Where::Everywhere => None,
+        };
+        let kinds = places.entry(place).or_default();
         let asked = kinds.entry((right.group, right.resource.into_owned())).or_default();
         asked.verbs.insert(right.verb);
         asked.needed.extend(right.needed_by);
         asked.useful.extend(right.used_by);
+        asked.useful.extend(right.needed_with.iter().map(|(tool, _)| tool));
     }
     let mut text = String::new();
-    if !here.is_empty() {
-        role(&mut text, "Role", Some(grant.namespace), &here, grant);
+    let everywhere = places.remove(&None);
+    for (namespace, kinds) in &places {
+        role(&mut text, "Role", namespace.as_deref(), kinds, grant);
     }
-    if !everywhere.is_empty() {
-        role(&mut text, "ClusterRole", None, &everywhere, grant);
+    if let Some(kinds) = &everywhere {
+        role(&mut text, "ClusterRole", None, kinds, grant);
     }
     callers(&mut text, grant);
     text
@@ -69,16 +82,20 @@ fn callers(text: &mut String, grant: &Grant<'_>) {
         text,
         format_args!("---\n{VERSION}\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:"),
     );
-    for Right {
-        group,
-        resource,
-        names,
-        verb,
-        ..
-    } in &rights
-    {
-        let names = names.as_ref().map(|names| format!(", resourceNames: {names:?}"));
-        let names = names.unwrap_or_default();
+    let same = |one: &Right, next: &Right| one.kind() == next.kind() && one.verb == next.verb;
+    for rights in rights.chunk_by(same) {
+        let Some(Right {
+            group, resource, verb, ..
+        }) = rights.first()
+        else {
+            continue;
+        };
+        let names: Vec<&String> = rights.iter().filter_map(|right| right.name.as_ref()).collect();
+        let names = if names.is_empty() {
+            String::new()
+        } else {
+            format!(", resourceNames: {names:?}")
+        };
         line(
             text,
             format_args!("  - {{apiGroups: [{group:?}], resources: [{resource:?}]{names}, verbs: [{verb}]}}"),
@@ -129,7 +146,7 @@ fn role(text: &mut String, kind: &str, namespace: Option<&str>, kinds: &BTreeMap
             ),
         );
     }
-    if grant.callers.impersonated.is_none() {
+    if grant.callers.act_as_the_server() {
         return binding(text, kind, name, &place, grant.account);
     }
     let (what, place) = match namespace {
@@ -151,9 +168,9 @@ fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::Impersonation;
+    use crate::kube::{ActAs, Impersonation};
     use crate::policy::Pattern;
-    use crate::tool::{Access, Phase};
+    use crate::tool::{Access, Phase, Place};
 
     const LIST: ToolSpec = ToolSpec::read("list_things", Phase::Discovery).access(&[
         Access::new("example.com", "things", &["list"]).cluster(),
@@ -175,7 +192,7 @@ mod tests {
     }
 
     fn of(reach: Reach) -> String {
-        manifests([&LIST, &DELETE], &grant(reach, Callers::default()))
+        manifests([&LIST, &DELETE], &Map::new(), &grant(reach, Callers::default()))
     }
 
     #[test]
@@ -185,11 +202,9 @@ mod tests {
             extra: extra.iter().map(|key| (*key).to_owned()).collect(),
         };
         let print = |impersonation: &Impersonation, reviewed| {
-            let callers = Callers {
-                impersonated: Some(impersonation),
-                reviewed,
-            };
-            manifests([&DELETE], &grant(Reach::Namespace, callers))
+            let acts = ActAs::Impersonate(impersonation.clone());
+            let callers = Callers { acts: &acts, reviewed };
+            manifests([&DELETE], &Map::new(), &grant(Reach::Namespace, callers))
         };
         insta::assert_snapshot!(print(&impersonation(&["ml-a", "ml-b"], &["Example.com/Project"]), true), @r#"
         ---
@@ -228,6 +243,15 @@ mod tests {
             "{any}"
         );
         assert!(!print(&impersonation(&[], &[]), false).contains("groups\"]"));
+        let callers = Callers {
+            acts: &ActAs::Token,
+            reviewed: true,
+        };
+        let token = manifests([&DELETE], &Map::new(), &grant(Reach::Namespace, callers));
+        assert!(
+            token.contains("tokenreviews") && !token.contains("kind: RoleBinding"),
+            "{token}"
+        );
     }
 
     #[test]
@@ -264,6 +288,33 @@ mod tests {
         subjects:
           - {kind: ServiceAccount, name: server, namespace: kubeflow}
         "#);
+    }
+
+    #[test]
+    fn what_is_asked_of_a_component_is_given_where_the_component_is() {
+        const HUB: ToolSpec = ToolSpec::read("list_models", Phase::Discovery).access(&[
+            Access::new("", "services/proxy", &["get"]).at(Place::Configured {
+                key: "hub.namespace",
+                default: "kubeflow",
+                unless: "hub.url",
+            }),
+            Access::new("", "configmaps", &["get"]).at(Place::Public),
+        ]);
+        let print = |settings: Value| {
+            let settings = settings.as_object().unwrap();
+            manifests([&HUB], settings, &grant(Reach::Cluster, Callers::default()))
+        };
+        let text = print(serde_json::json!({}));
+        assert!(
+            text.contains("metadata: {name: mcp, namespace: kubeflow}") && !text.contains("configmaps"),
+            "{text}"
+        );
+        let text = print(serde_json::json!({"hub": {"namespace": "models", "url": " "}}));
+        assert!(
+            text.contains("namespace: models}") && !text.contains("ClusterRole"),
+            "{text}"
+        );
+        assert_eq!(print(serde_json::json!({"hub": {"url": "https://hub.example"}})), "");
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod review;
 mod rights;
 
 pub use self::manifest::{Grant, manifests};
-pub use self::rights::{Callers, Reach, Right, is_of_the_cluster, of_callers, of_tools};
+pub use self::review::missing;
+pub use self::rights::{Callers, Reach, Right, Where, is_of_the_cluster, of_callers, of_tools};

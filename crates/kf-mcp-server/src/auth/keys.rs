@@ -98,14 +98,15 @@ impl Keys {
         }
     }
 
-    /// Fetches the keys, and says how many there are.
+    /// Fetches the keys, and says how many of them check signatures of an accepted algorithm.
     pub(super) async fn count(&self) -> Result<usize, String> {
-        let _one = self.fetching.lock().await;
-        self.renew().await;
-        let state = self.state();
-        match (&state.failed, &state.keys) {
-            (None, Some((keys, _))) => Ok(keys.len()),
-            (failed, _) => Err(failed.as_ref().map(|(why, _)| why.clone()).unwrap_or_default()),
+        let keys = (self.fetch)().await.and_then(|body| read(&body))?;
+        let good = keys
+            .iter()
+            .filter(|key| crypto::ACCEPTED.iter().any(|one| fits(key, *one)));
+        match good.count() {
+            0 => Err("none of them checks signatures of an accepted algorithm".to_owned()),
+            count => Ok(count),
         }
     }
 
@@ -317,6 +318,9 @@ mod tests {
             two.find(None, Algorithm::EdDSA).await.is_err(),
             "which of the two is not told"
         );
+        let (_, none) = Issuer::new(&[secret, foreign]);
+        assert!(none.count().await.unwrap_err().contains("none of them"));
+        assert_eq!(two.count().await, Ok(2));
         let (_, none) = Issuer::new(&[]);
         let missing = none.find(None, Algorithm::EdDSA).await.unwrap_err();
         assert!(

@@ -10,6 +10,7 @@ mod proxy;
 mod review;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -116,7 +117,7 @@ impl Auth {
         let review = options
             .review
             .map(|review| Review::new(Arc::clone(engine.cluster()), review.audiences, review.hands_on));
-        Ok(Self {
+        let auth = Self {
             tokens: options.tokens,
             jwt,
             review,
@@ -124,7 +125,23 @@ impl Auth {
             personas: options.personas,
             public_url: options.public_url,
             engine: engine.clone(),
-        })
+        };
+        engine.catalogues().hold("assignments of personas", auth.vouched());
+        Ok(auth)
+    }
+
+    /// The personas that callers may come with, beside the default one.
+    pub fn personas(&self) -> BTreeSet<String> {
+        let tokens = self.tokens.iter().flat_map(|tokens| tokens.personas());
+        tokens.chain(self.vouched()).collect()
+    }
+
+    /// Those of callers whom others vouch for.
+    fn vouched(&self) -> Vec<String> {
+        if self.jwt.is_none() && self.review.is_none() && self.proxies.is_none() {
+            return Vec::new();
+        }
+        self.personas.names().map(str::to_owned).collect()
     }
 
     /// Where the keys of the tokens' issuer are, and how many there are now or why they cannot be fetched; nothing where no issuer

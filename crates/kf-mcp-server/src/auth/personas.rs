@@ -94,6 +94,11 @@ impl Personas {
         self.0.iter().find(fits).map(|assignment| assignment.persona.clone())
     }
 
+    /// The personas that are given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Assignment::persona)
+    }
+
     /// The scopes that give personas, and those, from the last assignment to the first: what is listed first is most.
     pub(super) fn scopes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().rev().filter_map(|assignment| match &assignment.ground {

@@ -80,6 +80,13 @@ impl Tokens {
         Ok(())
     }
 
+    /// The personas that their bearers have, where they have one of their own.
+    pub fn personas(&self) -> Vec<String> {
+        let tokens = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let given = tokens.iter().filter_map(|token| token.caller.persona());
+        given.map(str::to_owned).collect()
+    }
+
     /// Whose token this is. How long it takes does not tell how much of it is right, or whose it is.
     pub(super) fn bearer(&self, presented: &str) -> Option<Caller> {
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();

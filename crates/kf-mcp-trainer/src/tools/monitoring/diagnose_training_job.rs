@@ -75,7 +75,8 @@ impl Tool for DiagnoseTrainingJob {
         let all = pods.as_deref().unwrap_or_default();
         let newest = pods::steps(all);
         let bad = ends(all, &newest);
-        // a busy namespace has many events, and a job that is not there has none
+        // One after the other: a busy namespace has many events, a job that is not there has none, and a call that is given up has
+        // then asked little.
         let first = wanted.first(cx, &namespace).await;
         let (search, log) = futures::join!(
             async { wanted.beyond(cx, &namespace, first?).await },

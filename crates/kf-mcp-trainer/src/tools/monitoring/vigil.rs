@@ -1,5 +1,5 @@
-//! The watch of `wait_for_training`: it sees each change of the job at once, and looks at pods and events only while the
-//! job does not run.
+//! The watch of `wait_for_training`: from its first second on it sees each change of the job at once, and it looks at pods and
+//! events only while the job does not run.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -25,7 +25,7 @@ use crate::waiting::{NO_PODS, NOT_RECONCILED, SUSPENDED, Standing, creation_fail
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How soon after a look at the job it is watched. A wait that is given up before has opened no watch, which an API server behind
+/// How soon after the first look at the job it is watched. A wait that is given up before has opened no watch, which an API server behind
 /// a proxy might keep; nothing is missed, because the watch begins with the version that was read.
 const SETTLES: Duration = Duration::from_millis(750);
 /// How soon pods are looked at again; each time it takes twice as long, until [`SELDOM`].
@@ -65,6 +65,8 @@ pub(super) struct Vigil<'a> {
     pub(super) not_seen: BTreeSet<String>,
     standing: Standing,
     said: String,
+    /// Whether the job was watched already.
+    watched: bool,
 }
 
 impl<'a> Vigil<'a> {
@@ -89,6 +91,7 @@ impl<'a> Vigil<'a> {
             not_seen: BTreeSet::new(),
             standing: Standing::default(),
             said: String::new(),
+            watched: false,
         }
     }
 
@@ -163,7 +166,9 @@ impl<'a> Vigil<'a> {
         if let Some(ended) = self.seen(&job).await {
             return Ok(Some(ended));
         }
-        sleep(SETTLES).await;
+        if !std::mem::replace(&mut self.watched, true) {
+            sleep(SETTLES).await;
+        }
         let fields = self.itself();
         // No longer than the wait itself: what is left of it, and what opening may take.
         let within = Duration::from_secs(self.seconds).saturating_sub(self.begun.elapsed()) + REQUEST;

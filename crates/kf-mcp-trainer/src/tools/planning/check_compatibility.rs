@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kf_mcp_core::kube::resources::{CONFIG_MAPS, CRDS, TRAIN_JOBS};
 use kf_mcp_core::kube::{KubeError, ListQuery};
-use kf_mcp_core::{Access, Cx, Next, Phase, Tool, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Cx, Next, Phase, Place, Tool, ToolError, ToolSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Tool for CheckCompatibility {
             Access::new("apiextensions.k8s.io", "customresourcedefinitions", &["get"])
                 .cluster()
                 .degrades(),
-            Access::new("", "configmaps", &["get"]).degrades(),
+            Access::new("", "configmaps", &["get"]).at(Place::Public).degrades(),
             Access::new("trainer.kubeflow.org", "trainjobs", &["list"]).degrades(),
         ])
         .next(&[

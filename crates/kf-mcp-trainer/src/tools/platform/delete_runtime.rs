@@ -1,8 +1,9 @@
 //! `delete_runtime`: deletes a training runtime, after telling which jobs use it.
 
+use futures::StreamExt;
 use kf_mcp_core::kube::ListQuery;
 use kf_mcp_core::kube::resources::TRAIN_JOBS;
-use kf_mcp_core::{Access, Change, Cx, Phase, Render, Text, ToolError, ToolSpec};
+use kf_mcp_core::{Access, Change, Cx, NamespaceOrAll, Phase, Render, Scope, Text, ToolError, ToolSpec};
 use kf_mcp_trainjob::{JobState, RuntimeScope, TrainJob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,10 @@ use crate::pods::outside;
 use crate::removal::{Removal, replaced};
 
 const NAME: &str = "delete_runtime";
-/// Jobs that are looked at: one page.
+/// Jobs that are looked at: one page, of each namespace where a policy names some.
 const PAGE: u32 = 500;
+/// How many namespaces are looked at at once.
+const AT_ONCE: usize = 8;
 /// Jobs that are named.
 const MOST: usize = 50;
 
@@ -128,35 +131,10 @@ impl Change for DeleteRuntime {
 
     async fn plan(&self, cx: &Cx) -> Result<Deletion, ToolError> {
         let target = Target::of(&self.name, self.namespace.as_deref())?;
-        let query = ListQuery {
-            limit: Some(PAGE),
-            ..ListQuery::default()
-        };
-        let (object, jobs) = futures::join!(
-            target.read(cx, "delete"),
-            cx.kube().list(&TRAIN_JOBS, target.namespace(), &query)
-        );
+        let (object, jobs) = futures::join!(target.read(cx, "delete"), jobs(cx, target.namespace()));
         let object = object?;
-        let mut not_seen = Vec::new();
-        let mut users = Users::default();
-        match jobs {
-            Ok(page) => {
-                let jobs: Vec<TrainJob> = page.items.iter().map(|item| TrainJob::read(item.get()).0).collect();
-                users = used_by(&target, &jobs);
-                if page.next.is_some() {
-                    not_seen.push(format!(
-                        "jobs beyond the first {PAGE}: there are more, which may use it"
-                    ));
-                }
-            }
-            Err(error) if error.is_forbidden() => {
-                let of = target.namespace().map_or("all namespaces".to_owned(), |namespace| {
-                    format!("namespace {namespace}")
-                });
-                not_seen.push(format!("the jobs that use it: you may not list those of {of}"));
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let (jobs, not_seen) = jobs?;
+        let users = used_by(&target, &jobs);
         let plan = deletion(target, &object, users, not_seen);
         let tried = plan.removal().run(cx, true).await;
         tried.map_err(|error| plan.target.refused("delete", error))?;
@@ -192,6 +170,56 @@ impl Deletion {
             uid: &self.uid,
         }
     }
+}
+
+/// The jobs of a namespace, or of all that there are or that the policy allows; and what could not be seen.
+async fn jobs(cx: &Cx, namespace: Option<&str>) -> Result<(Vec<TrainJob>, Vec<String>), ToolError> {
+    let mut not_seen = Vec::new();
+    let places = match namespace {
+        Some(one) => vec![Some(one.to_owned())],
+        None => match cx.scope(Some(&NamespaceOrAll::All)).await? {
+            Scope::Several(allowed) => {
+                not_seen.extend(allowed.not_seen);
+                not_seen.push("jobs that use it in namespaces that the policy does not allow".to_owned());
+                allowed.names.into_iter().map(Some).collect()
+            }
+            Scope::One(_) | Scope::All => vec![None],
+        },
+    };
+    let query = ListQuery {
+        limit: Some(PAGE),
+        ..ListQuery::default()
+    };
+    let ask = async |place: Option<String>| {
+        let page = cx.kube().list(&TRAIN_JOBS, place.as_deref(), &query).await;
+        (place, page)
+    };
+    let pages = futures::stream::iter(places.into_iter().map(ask)).buffered(AT_ONCE);
+    let pages: Vec<_> = pages.collect().await;
+    let mut jobs = Vec::new();
+    for (place, page) in pages {
+        let of = || match &place {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "all namespaces".to_owned(),
+        };
+        match page {
+            Ok(page) => {
+                jobs.extend(page.items.iter().map(|item| TrainJob::read(item.get()).0));
+                if page.next.is_some() {
+                    let why = format!(
+                        "jobs beyond the first {PAGE} of {}: there are more, which may use it",
+                        of()
+                    );
+                    not_seen.push(why);
+                }
+            }
+            Err(error) if error.is_forbidden() => {
+                not_seen.push(format!("the jobs that use it: you may not list those of {}", of()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((jobs, not_seen))
 }
 
 /// Which of the jobs use a runtime.

@@ -67,6 +67,9 @@ pub(in crate::tools) struct Summary {
     pub(in crate::tools) told: BTreeMap<&'static str, String>,
 }
 
+/// How much of a command a summary tells, in characters.
+const COMMAND: usize = 500;
+
 /// A training job that would be created.
 #[derive(Debug, Serialize)]
 pub struct Submit {
@@ -152,6 +155,12 @@ impl Render for Submit {
 }
 
 impl Submit {
+    /// The command, where the summary does not tell all of it.
+    pub(super) fn whole_command(&self) -> Option<(&'static str, String)> {
+        let command = self.summary.command.join(" ");
+        (command.chars().count() > COMMAND).then_some(("command", command))
+    }
+
     /// What is to be decided on: all but the manifest.
     pub(in crate::tools) fn summarise(&self, text: &mut Text) {
         let Summary {
@@ -181,10 +190,10 @@ impl Submit {
             .map(|d| format!(" x {} {}", d.per_node, d.resource))
             .unwrap_or_default();
         text.fact("nodes", format!("{num_nodes}{devices}"));
-        text.fact("image", text::bounded(&text::clean(image), 500));
-        text.fact("command", text::bounded(&command.join(" "), 500));
+        text.fact("image", text::bounded(&text::in_line(image), 500));
+        text.fact("command", text::bounded(&text::in_line(&command.join(" ")), COMMAND));
         for (what, said) in told {
-            text.fact(what, text::bounded(&text::clean(said), 1000));
+            text.fact(what, text::bounded(&text::visible(said), 1000));
         }
         for warning in self.warnings.iter().chain(&self.server_warnings) {
             text.fact("warning", warning);

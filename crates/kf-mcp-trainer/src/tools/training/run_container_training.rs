@@ -109,6 +109,10 @@ impl Change for RunContainerTraining {
         plan.cost()
     }
 
+    fn spelled_out(&self, plan: &Submit) -> Vec<(&'static str, String)> {
+        plan.whole_command().into_iter().collect()
+    }
+
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {
         plan.carried_out(cx).await
     }

@@ -116,6 +116,10 @@ impl Change for RunCustomTraining {
         plan.cost()
     }
 
+    fn spelled_out(&self, _: &Submit) -> Vec<(&'static str, String)> {
+        vec![("script", self.script.clone())]
+    }
+
     async fn apply(plan: Submit, cx: &Cx) -> Result<Submitted, ToolError> {
         plan.carried_out(cx).await
     }
