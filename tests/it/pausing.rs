@@ -230,6 +230,28 @@ async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_given_up_at_once_has_opened_no_watch() {
+    let world = World::new("healthy-empty");
+    running(&world, "one").await;
+    let (sink, mut reports) = mpsc::channel(32);
+    let cancelled = CancellationToken::new();
+    let meta = CallMeta {
+        cancelled: cancelled.clone(),
+        progress: Some(sink),
+        ..CallMeta::local()
+    };
+    let arguments = json!({"name": "one"}).as_object().cloned().unwrap_or_default();
+    let waiting = world.server.engine().call("wait_for_training", arguments, meta);
+    let give_up = async {
+        reports.recv().await.unwrap();
+        cancelled.cancel();
+    };
+    let (called, ()) = tokio::join!(waiting, give_up);
+    let asked = called.unwrap().asked;
+    assert_eq!(asked.iter().map(|one| one.verb).collect::<Vec<_>>(), ["list"]);
+}
+
+#[tokio::test]
 async fn without_rights_to_pods_a_wait_says_what_it_did_not_see() {
     let world = World::new("showcase");
     world.sandbox().forbid("list pods");
