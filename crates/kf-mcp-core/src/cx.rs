@@ -123,13 +123,6 @@ impl Cx {
         }
     }
 
-    /// Notes for the audit log which plan a call names.
-    pub(crate) fn named(&self, plan_id: &str) {
-        if let Some(calling) = &self.calling {
-            calling.name(plan_id);
-        }
-    }
-
     /// Notes for the audit log what became of a change.
     pub(crate) fn decided(&self, decision: &'static str, plan_id: &str) {
         if let Some(calling) = &self.calling {
@@ -145,9 +138,13 @@ impl Cx {
         }
     }
 
-    pub(crate) fn set_plan(&mut self, seed: String, id: Option<String>) {
+    /// Goes by a plan that the call names, or that is about to be applied. The audit log names it too.
+    pub(crate) fn set_plan(&mut self, seed: String, id: String) {
+        if let Some(calling) = &self.calling {
+            calling.name(&id);
+        }
         self.seed = seed;
-        self.plan_id = id;
+        self.plan_id = Some(id);
     }
 
     /// The API server, through this call's gate.

@@ -4,6 +4,7 @@
 //! ([`ClientModule`]); the [`Catalogue`] is what is left of them for one kind of user; the [`Engine`] runs a call from its
 //! name and arguments to its [`Answer`]. Every request of a call passes the [gate](kube::gate).
 
+mod access;
 mod allowed;
 pub mod answer;
 pub mod arguments;

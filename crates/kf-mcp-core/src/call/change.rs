@@ -38,8 +38,7 @@ pub(crate) async fn run<C: Change>(
             return Err(ToolError::argument("plan_id", "is not a plan id of this server")
                 .fix("use the plan_id of a preview, or leave it out"));
         };
-        cx.set_plan(seed.to_owned(), Some(id.clone()));
-        cx.named(id);
+        cx.set_plan(seed.to_owned(), id.clone());
     }
     let name = C::SPEC.name;
     if let Person::Said { plan_id, reply } = &confirmation.person {
@@ -90,7 +89,7 @@ pub(crate) async fn run<C: Change>(
         },
     }
     cx.audited().await?;
-    cx.set_plan(cx.seed().to_owned(), Some(id));
+    cx.set_plan(cx.seed().to_owned(), id);
     let output = C::apply(plan, &cx).await?;
     Answer::of(&output, cx.now())
 }

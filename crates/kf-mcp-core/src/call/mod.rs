@@ -259,9 +259,7 @@ impl Engine {
         let _span = telemetry::span(&meta.caller).entered();
         tracing::warn!(tool = name, request_id = meta.request_id, why, "refused");
         let catalogue = self.catalogue_of(&meta.caller);
-        let hidden = || catalogue.hidden(name).map(|hidden| &hidden.spec);
-        let spec = catalogue.get(name).map(|tool| &tool.spec).or_else(hidden);
-        if let Some(spec) = spec.filter(|_| self.shared.audit.is_on()) {
+        if let Some(spec) = catalogue.spec(name).filter(|_| self.shared.audit.is_on()) {
             let end = End {
                 result: ErrorCode::InvalidArgument.as_str(),
                 requests: 0,

@@ -102,7 +102,6 @@ impl Catalogues {
             let gone = |why| format!("{why}; {source} give it to callers");
             policy.role(persona).map_err(gone)?;
         }
-        drop(held);
         let next = Now::of(self.tools.catalogue(policy.allowance(role)));
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         self.changed.send_modify(|times| *times += 1);

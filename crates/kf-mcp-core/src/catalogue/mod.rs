@@ -212,6 +212,12 @@ impl Catalogue {
         self.hidden.get(name)
     }
 
+    /// The facts of a tool, whether these callers may use it or not.
+    pub fn spec(&self, name: &str) -> Option<&ToolSpec> {
+        let hidden = || self.hidden(name).map(|hidden| &hidden.spec);
+        self.get(name).map(|tool| &tool.spec).or_else(hidden)
+    }
+
     /// What these callers may do.
     pub fn allowance(&self) -> &Allowance {
         &self.allowance

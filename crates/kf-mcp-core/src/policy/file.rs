@@ -73,48 +73,48 @@ type Texts = Vec<Spanned<String>>;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Body {
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     allow: Option<Spanned<Texts>>,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     deny: Texts,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     namespaces: Option<Spanned<Texts>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     images: Option<Spanned<Texts>>,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     max: Max,
     read_only: bool,
     require_confirmation: RequireConfirmation,
     unasked: Unasked,
     cluster_capacity: bool,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     personas: BTreeMap<String, Spanned<PersonaForm>>,
 }
 
 /// What is said must have a value: a list whose last entry was taken out bounds nothing, and nobody would notice.
-fn rather<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+fn with_value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     let value = Option::deserialize(from)?;
     value.ok_or_else(|| D::Error::custom("a key without a value says nothing: leave the key out, or give it a value"))
 }
 
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    rather(from).map(Some)
+pub(super) fn some_with_value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    with_value(from).map(Some)
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PersonaForm {
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     inherit: Option<Spanned<String>>,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     allow: Texts,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     deny: Texts,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     namespaces: Option<Spanned<Texts>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "some_with_value")]
     images: Option<Spanned<Texts>>,
-    #[serde(deserialize_with = "rather")]
+    #[serde(deserialize_with = "with_value")]
     max: Max,
     read_only: bool,
 }
@@ -280,6 +280,23 @@ mod tests {
 
     fn wrong(text: &str) -> Vec<String> {
         parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_refused() {
+        for text in [
+            "policy:\n  namespaces:\n",
+            "policy:\n  images:\n",
+            "policy:\n  allow:\n",
+            "policy:\n  deny:\n",
+            "policy:\n  max:\n",
+            "policy:\n  max: {nodes: }\n",
+            "policy:\n  personas:\n    a: {namespaces: }\n",
+            "policy:\n  personas:\n",
+        ] {
+            let problems = wrong(text).join("\n");
+            assert!(problems.contains("without a value"), "{text}: {problems}");
+        }
     }
 
     #[test]

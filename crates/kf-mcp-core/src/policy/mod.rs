@@ -57,10 +57,10 @@ pub enum Unasked {
 #[serde(deny_unknown_fields, default)]
 pub struct Max {
     /// Nodes of one job.
-    #[serde(deserialize_with = "file::given")]
+    #[serde(deserialize_with = "file::some_with_value")]
     pub nodes: Option<u64>,
     /// Accelerators of one job, of any kind, over all its nodes.
-    #[serde(deserialize_with = "file::given")]
+    #[serde(deserialize_with = "file::some_with_value")]
     pub gpus: Option<u64>,
 }
 

@@ -197,13 +197,14 @@ mod tests {
 
     #[test]
     fn a_server_that_acts_as_others_has_no_rights_of_the_tools() {
-        let impersonation = |groups: &[&str], extra: &[&str]| Impersonation {
-            groups: groups.iter().map(|group| Pattern::new(group).unwrap()).collect(),
-            extra: extra.iter().map(|key| (*key).to_owned()).collect(),
+        let impersonation = |groups: &[&str], extra: &[&str]| {
+            ActAs::Impersonate(Impersonation {
+                groups: groups.iter().map(|group| Pattern::new(group).unwrap()).collect(),
+                extra: extra.iter().map(|key| (*key).to_owned()).collect(),
+            })
         };
-        let print = |impersonation: &Impersonation, reviewed| {
-            let acts = ActAs::Impersonate(impersonation.clone());
-            let callers = Callers { acts: &acts, reviewed };
+        let print = |acts: &ActAs, reviewed| {
+            let callers = Callers { acts, reviewed };
             manifests([&DELETE], &Map::new(), &grant(Reach::Namespace, callers))
         };
         insta::assert_snapshot!(print(&impersonation(&["ml-a", "ml-b"], &["Example.com/Project"]), true), @r#"
@@ -243,11 +244,7 @@ mod tests {
             "{any}"
         );
         assert!(!print(&impersonation(&[], &[]), false).contains("groups\"]"));
-        let callers = Callers {
-            acts: &ActAs::Token,
-            reviewed: true,
-        };
-        let token = manifests([&DELETE], &Map::new(), &grant(Reach::Namespace, callers));
+        let token = print(&ActAs::Token, true);
         assert!(
             token.contains("tokenreviews") && !token.contains("kind: RoleBinding"),
             "{token}"

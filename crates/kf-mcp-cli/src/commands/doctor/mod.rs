@@ -13,7 +13,7 @@ use std::sync::Arc;
 use kf_mcp_core::audit::Audit;
 use kf_mcp_core::kube::ActAs;
 use kf_mcp_core::kube::resources::NAMESPACES;
-use kf_mcp_core::rbac::{self, Reach, Right, Where};
+use kf_mcp_core::rbac::{self, Callers, Reach, Right, Where};
 use kf_mcp_core::{CallMeta, Check, Engine};
 use kf_mcp_server::auth::Auth;
 use serde_json::{Map, Value, json};
@@ -105,7 +105,7 @@ impl Doctor<'_> {
             findings.push(Finding::skipped("rights", why));
             return Ok(findings);
         };
-        let own = self.settings.auth.callers().act_as_the_server();
+        let own = self.callers().act_as_the_server();
         // what a component is does not depend on what agents may do with it
         let unbound = self.engine.with_catalogues(open::unbound(self.settings)?);
         for check in self.checks() {
@@ -115,8 +115,13 @@ impl Doctor<'_> {
                 Finding::skipped(check.tool, "calls act as those who call")
             });
         }
-        self.rights(&found, own, &mut findings).await?;
+        self.rights(&found, &mut findings).await?;
         Ok(findings)
+    }
+
+    /// How callers are treated.
+    fn callers(&self) -> Callers<'_> {
+        self.settings.auth.callers()
     }
 
     /// How the chosen components are looked at.
@@ -169,7 +174,7 @@ impl Doctor<'_> {
     }
 
     /// Which rights are missing.
-    async fn rights(&self, found: &Cluster, own: bool, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
+    async fn rights(&self, found: &Cluster, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
         let catalogue = self.engine.catalogue();
         let bound = catalogue.allowance().binds_namespaces();
         // a policy that names namespaces lets nothing out that asks about all of them
@@ -181,12 +186,12 @@ impl Doctor<'_> {
             personas: &self.personas,
             acts_as: found.acts_as.as_deref(),
         };
-        let callers = rbac::of_callers(self.settings.auth.callers());
+        let callers = rbac::of_callers(self.callers());
         if !callers.is_empty() {
             let check = "rights to know callers and to act as them".to_owned();
             findings.push(rights.ask(check, &callers, &found.namespace).await);
         }
-        if !own {
+        if !self.callers().act_as_the_server() {
             let why = "calls act as those who call, with their rights";
             findings.push(Finding::skipped("rights of the tools", why));
             return Ok(());
