@@ -46,17 +46,12 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope:
     let (mcp, kubectl) = (built("kubeflow-mcp"), stage.plane.kubectl());
     let name = format!("{persona}-{scope}-{namespace}");
     let account = format!("{namespace}/{name}");
+    let place = ["--scope", scope, "--namespace", namespace];
     let printed = [
-        "rbac",
-        "--persona",
-        persona,
-        "--scope",
-        scope,
-        "--namespace",
-        namespace,
-        "--service-account",
-        &account,
-    ];
+        &["rbac", "--persona", persona, "--service-account", &account],
+        &place[..],
+    ]
+    .concat();
     let (good, manifests) = run(&mcp, &admin, &printed).await;
     assert!(good, "{manifests}");
     let file = folder.path().join("rbac.yaml");
@@ -120,7 +115,7 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope:
         let bad = |line: &str| line.contains("forbidden") && !(scope == "namespace" && line.starts_with("not seen:"));
         assert!(good && !said.lines().any(bad), "{tool}: {said}");
     }
-    doctor_agrees(&mcp, &own, persona, scope, namespace).await;
+    doctor_agrees(&mcp, &own, persona, &place, &account).await;
     let spec = r#"spec={"template": {"spec": {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": {"containers": [{"name": "node", "image": "a"}]}}}}}]}}}"#;
     let own_runtime = format!("name={name}");
     let (good, said) = call("create_runtime", &[&own_runtime, spec, "confirmed=true"]).await;
@@ -152,17 +147,9 @@ async fn printed_rights(stage: &Arc<Stage>, world: &World, persona: &str, scope:
 }
 
 /// `kubeflow-mcp doctor` finds all rights that were printed, and misses those of a stronger persona.
-async fn doctor_agrees(mcp: &Path, kubeconfig: &Path, persona: &str, scope: &str, namespace: &str) {
+async fn doctor_agrees(mcp: &Path, kubeconfig: &Path, persona: &str, place: &[&str], account: &str) {
     let doctor = async |persona: &str| {
-        let arguments = [
-            "doctor",
-            "--persona",
-            persona,
-            "--scope",
-            scope,
-            "--namespace",
-            namespace,
-        ];
+        let arguments = [&["doctor", "--persona", persona], place].concat();
         run(mcp, kubeconfig, &arguments).await
     };
     let (good, said) = doctor(persona).await;
@@ -170,7 +157,7 @@ async fn doctor_agrees(mcp: &Path, kubeconfig: &Path, persona: &str, scope: &str
     if persona != "platform-admin" {
         let (good, said) = doctor("platform-admin").await;
         let lost = "create, delete, patch clustertrainingruntimes.trainer.kubeflow.org: fails without: create_runtime, delete_runtime";
-        let account = format!(" --service-account {namespace}/{persona}-{scope}-{namespace} | kubectl apply -f -");
+        let account = format!(" --service-account {account} | kubectl apply -f -");
         assert!(!good && said.contains(lost) && said.contains(&account), "{said}");
     }
 }

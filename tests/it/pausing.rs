@@ -1,6 +1,6 @@
 //! Suspending, resuming and waiting on the sandbox: what is said, what is asked, and how a wait survives its watch.
 
-use kf_mcp_core::{CallMeta, Progress};
+use kf_mcp_core::{CallMeta, Called, Progress};
 use kf_mcp_sandbox::Fault;
 use kf_mcp_tests::World;
 use serde_json::{Value, json};
@@ -194,11 +194,15 @@ async fn a_job_that_is_deleted_ends_the_wait() {
     assert_eq!(waited["ended"], "deleted", "{waited}");
 }
 
-#[tokio::test]
-async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
-    let world = World::new("healthy-empty");
-    running(&world, "one").await;
-    let (sink, mut reports) = mpsc::channel(32);
+/// A wait for the job `one`, what it reports, and how it is given up.
+fn heard(
+    world: &World,
+) -> (
+    impl Future<Output = Option<Called>>,
+    mpsc::Receiver<Progress>,
+    CancellationToken,
+) {
+    let (sink, reports) = mpsc::channel(32);
     let cancelled = CancellationToken::new();
     let meta = CallMeta {
         cancelled: cancelled.clone(),
@@ -207,6 +211,14 @@ async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
     };
     let arguments = json!({"name": "one"}).as_object().cloned().unwrap_or_default();
     let waiting = world.server.engine().call("wait_for_training", arguments, meta);
+    (waiting, reports, cancelled)
+}
+
+#[tokio::test]
+async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
+    let world = World::new("healthy-empty");
+    running(&world, "one").await;
+    let (waiting, mut reports, cancelled) = heard(&world);
     let steer = async {
         let mut heard: Vec<String> = Vec::new();
         let first: Progress = reports.recv().await.unwrap();
@@ -233,15 +245,7 @@ async fn each_change_is_reported_and_a_cancellation_ends_the_wait_at_once() {
 async fn a_wait_that_is_given_up_at_once_has_opened_no_watch() {
     let world = World::new("healthy-empty");
     running(&world, "one").await;
-    let (sink, mut reports) = mpsc::channel(32);
-    let cancelled = CancellationToken::new();
-    let meta = CallMeta {
-        cancelled: cancelled.clone(),
-        progress: Some(sink),
-        ..CallMeta::local()
-    };
-    let arguments = json!({"name": "one"}).as_object().cloned().unwrap_or_default();
-    let waiting = world.server.engine().call("wait_for_training", arguments, meta);
+    let (waiting, mut reports, cancelled) = heard(&world);
     let give_up = async {
         reports.recv().await.unwrap();
         cancelled.cancel();

@@ -1,75 +1,13 @@
 //! A person's yes before anything changes, with real clients in both generations of the protocol.
 
-use std::sync::{Arc, Mutex};
-
-use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ElicitationCapability, ErrorData, Implementation, InputRequiredResult,
-};
-use rmcp::service::{ClientLifecycleMode, RequestContext, RunningService};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, InputRequiredResult};
+use rmcp::service::{ClientLifecycleMode, RunningService};
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Value, json};
 
 use crate::http::Served;
+use crate::person::{Does, Person};
 use crate::process::{call, http_client_as, modes, stdio_client_as};
-
-/// What the person does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Does {
-    Accepts,
-    /// Accepts the form, with a no in it.
-    SaysNo,
-    Declines,
-    Dismisses,
-    Nothing,
-}
-
-/// A client with a person behind it, who is shown questions.
-#[derive(Clone)]
-struct Person {
-    does: Does,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Person {
-    fn who(does: Does) -> Self {
-        Self {
-            does,
-            asked: Arc::default(),
-        }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-impl ClientHandler for Person {
-    fn get_info(&self) -> ClientConfig {
-        let mut can = ClientCapabilities::default();
-        can.elicitation = Some(ElicitationCapability::default());
-        ClientConfig::new(can, Implementation::new("test", "1"))
-    }
-
-    async fn create_elicitation(
-        &self,
-        request: ElicitRequestParams,
-        _: RequestContext<RoleClient>,
-    ) -> Result<ElicitResult, ErrorData> {
-        if let ElicitRequestParams::FormElicitationParams { message, .. } = request {
-            self.asked.lock().unwrap().push(message);
-        }
-        let yes =
-            |confirm: bool| ElicitResult::new(ElicitationAction::Accept).with_content(json!({"confirm": confirm}));
-        match self.does {
-            Does::Accepts => Ok(yes(true)),
-            Does::SaysNo => Ok(yes(false)),
-            Does::Declines => Ok(ElicitResult::new(ElicitationAction::Decline)),
-            Does::Dismisses => Ok(ElicitResult::new(ElicitationAction::Cancel)),
-            Does::Nothing => std::future::pending().await,
-        }
-    }
-}
 
 type Client<H> = RunningService<RoleClient, H>;
 

@@ -181,3 +181,21 @@ fn secrets_of_the_kubeconfig_are_told_in_no_form() {
         );
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_command_that_it_prints_can_be_run() {
+    let home = tempfile::tempdir().unwrap();
+    let policy = home.path().join("it's a policy.yaml");
+    std::fs::write(&policy, "policy:\n  deny: ['inspect_*']\n").unwrap();
+    let (_, out) = doctor(&["--sandbox=no-rbac", "--policy", policy.to_str().unwrap()]);
+    let (_, command) = out.split_once("missing; kubeflow-mcp ").unwrap();
+    let (command, _) = command.split_once(" prints them for a service account").unwrap();
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &format!("\"$0\" {command}"), env!("CARGO_BIN_EXE_kubeflow-mcp")])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(shell.stdout).unwrap();
+    assert!(shell.status.success() && printed.contains("kind: Role"), "{command}");
+    assert!(!printed.contains("inspect_crd"), "{printed}");
+}

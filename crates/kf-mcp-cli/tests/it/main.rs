@@ -18,6 +18,7 @@ mod issuer;
 mod jwt;
 mod listener;
 mod no_cluster;
+mod person;
 mod policy;
 mod process;
 mod proxy;
