@@ -48,6 +48,20 @@ fn readonly_lists_only_what_reads() {
     assert!(listed.iter().all(|tool| tool.ends_with(" read")), "{listed:?}");
 }
 
+#[test]
+fn schemas_in_writing_are_what_the_types_say() {
+    for kept in kf_mcp_tests::schemas::kept() {
+        let has = kept.has.unwrap_or_default();
+        let mut lines = has.lines().zip(kept.ought.lines());
+        let first = lines.find(|(has, ought)| has != ought);
+        assert!(
+            has == kept.ought,
+            "{} is out of date: run `cargo xtask docs`. The first line that differs: {first:?}",
+            kept.file.display()
+        );
+    }
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 struct Nothing {}
 

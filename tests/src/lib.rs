@@ -5,6 +5,7 @@ pub mod fidelity;
 pub mod journeys;
 pub mod place;
 pub mod queues;
+pub mod schemas;
 pub mod script;
 mod seen;
 pub mod world;

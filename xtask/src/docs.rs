@@ -1,4 +1,5 @@
-//! `docs`: the tool reference, generated from the catalogue that the binary lists.
+//! `docs`: what is generated from the tools' types: the schemas that components keep in writing, and the tool reference, from
+//! the catalogue that the binary lists.
 
 use std::fmt::Write as _;
 
@@ -8,6 +9,10 @@ use serde_json::Value;
 use crate::project::{cargo, output, root, say, target};
 
 pub(crate) fn run(check: bool) -> Result<()> {
+    // That they are up to date is a test; the reference needs the types' own rules and is checked here.
+    if !check {
+        cargo(&["run", "--quiet", "-p", "kf-mcp-tests", "--example", "schemas"])?;
+    }
     cargo(&["build", "--quiet", "-p", "kf-mcp-cli"])?;
     let binary = target().join("debug/kubeflow-mcp");
     let all = [

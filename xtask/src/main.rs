@@ -12,7 +12,7 @@ use std::process::ExitCode;
 const HELP: &str = "cargo xtask TASK
 
 tidy              every .rs file is reached by a `mod`, says what it is, stays small, and names rmcp only where it may
-docs [--check]    write docs/tools.md from the built catalogue, or fail when it is out of date
+docs [--check]    write the components' schemas.json and docs/tools.md, or fail when docs/tools.md is out of date
 features [--bless] build each set of components, and compare its catalogue with tests/catalogue/*.txt
 control-plane …   a real API server with the real Trainer and JobSet as plain processes: build, up, down, status, env, user, …
 test [--tier T]   run the tests; the tier `external` with kubectl and the Python clients, `control-plane` on a real control plane

@@ -26,7 +26,7 @@ mod parse;
 pub mod policy;
 pub mod rbac;
 pub mod redact;
-mod schema;
+pub mod schema;
 pub mod telemetry;
 pub mod text;
 pub mod tool;
@@ -71,5 +71,8 @@ impl ClientModule for Core {
     }
     fn home(&self) -> &'static str {
         module_path!()
+    }
+    fn schemas(&self) -> Option<&'static str> {
+        Some(include_str!("schemas.json"))
     }
 }

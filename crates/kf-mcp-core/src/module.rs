@@ -17,6 +17,13 @@ pub trait ClientModule: Sync {
     /// `module_path!()` of the crate's root: the tools registered below it are this module's.
     fn home(&self) -> &'static str;
 
+    /// What [`crate::schema::in_writing`] says of this module, kept in a file: a server that lists the tools then reads it
+    /// instead of walking through all their types at each start. What the text does not have is made from the types, so it
+    /// can be left away; that it is not out of date is for a test to show.
+    fn schemas(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What an agent should know before it uses the tools, as long as the tier allows; becomes part of the server's
     /// instructions. Each line stands alone: one that names a tool which the persona does not see is left out.
     fn instructions(&self, _tier: Tier) -> &'static str {

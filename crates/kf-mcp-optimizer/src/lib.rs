@@ -30,6 +30,9 @@ impl ClientModule for Optimizer {
     fn home(&self) -> &'static str {
         module_path!()
     }
+    fn schemas(&self) -> Option<&'static str> {
+        Some(include_str!("schemas.json"))
+    }
     fn instructions(&self, _tier: Tier) -> &'static str {
         "An optimization job is a Katib Experiment. list_optimization_jobs finds it, get_optimization_job shows its trials, \
          get_best_hyperparameters works while it runs."

@@ -68,6 +68,9 @@ impl ClientModule for Trainer {
     fn home(&self) -> &'static str {
         module_path!()
     }
+    fn schemas(&self) -> Option<&'static str> {
+        Some(include_str!("schemas.json"))
+    }
     fn instructions(&self, tier: Tier) -> &'static str {
         guidance::instructions(tier)
     }

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use serde_json::{Map, Value};
-
 use super::{Catalogue, CatalogueError, EntryRef, Listed, Rules};
 use crate::guide::Guide;
 use crate::module::ClientModule;
 use crate::names::nearest;
 use crate::policy::persona::Persona;
 use crate::policy::{Allowance, Policy};
-use crate::schema;
+use crate::schema::{Schemas, Written};
 use crate::tool::{Entry, ToolSpec};
 
 /// The tools of the chosen modules and of the core, checked and ordered. Schemas are made when a catalogue first lists a
@@ -29,16 +27,15 @@ struct All {
 
 struct Slot {
     entry: &'static Entry,
+    written: Option<Written>,
     made: OnceLock<Made>,
 }
 
 /// What is the same in every catalogue that lists the tool.
 struct Made {
     title: String,
-    description: String,
-    input_schema: Arc<Map<String, Value>>,
+    schemas: Schemas,
     rules: Rules,
-    output_schema: Arc<Map<String, Value>>,
 }
 
 impl std::fmt::Debug for Tools {
@@ -64,14 +61,18 @@ impl Tools {
         let all = entries.iter().copied().chain(elsewhere);
         let known = all.map(|entry| entry.spec.name).collect();
         let guides = guides(&modules)?;
-        Self::checked(entries, known, modules, guides)
+        let mut written = Written::of_module(&crate::MODULE);
+        for module in &modules {
+            written.append(&mut Written::of_module(*module));
+        }
+        Self::checked(entries, known, modules, guides, written)
     }
 
     /// Single tools, without a module. An embedder takes the tools it wants; hints to others are left out of the listing.
     pub fn of(entries: Vec<&'static Entry>) -> Result<Self, CatalogueError> {
         let hinted = entries.iter().flat_map(|entry| entry.spec.next).map(|next| next.tool);
         let known = hinted.chain(entries.iter().map(|entry| entry.spec.name)).collect();
-        Self::checked(entries, known, Vec::new(), Vec::new())
+        Self::checked(entries, known, Vec::new(), Vec::new(), BTreeMap::new())
     }
 
     fn checked(
@@ -79,12 +80,14 @@ impl Tools {
         known: BTreeSet<&'static str>,
         modules: Vec<&'static dyn ClientModule>,
         guides: Vec<&'static Guide>,
+        mut written: BTreeMap<&'static str, Written>,
     ) -> Result<Self, CatalogueError> {
         // Link order means nothing; this order is part of what clients cache.
         entries.sort_by_key(|entry| (entry.spec.phase, entry.spec.name));
         check(&entries, &known)?;
         let slots = entries.into_iter().map(|entry| Slot {
             entry,
+            written: written.remove(entry.spec.name),
             made: OnceLock::new(),
         });
         Ok(Self(Arc::new(All {
@@ -141,10 +144,10 @@ impl Tools {
 impl Slot {
     fn listed(&self, visible: &BTreeSet<&'static str>) -> Listed {
         let entry = self.entry;
-        let made = self.made.get_or_init(|| Made::of(entry));
+        let made = self.made.get_or_init(|| Made::of(entry, self.written));
         let hints = entry.spec.next.iter().map(|next| next.tool);
         let next: Vec<&str> = hints.filter(|tool| visible.contains(tool)).collect();
-        let mut description = made.description.clone();
+        let mut description = made.schemas.description.clone();
         if !next.is_empty() {
             description.push_str(&format!(" Next: {}.", next.join(", ")));
         }
@@ -152,9 +155,9 @@ impl Slot {
             spec: entry.spec,
             title: made.title.clone(),
             description,
-            input_schema: Arc::clone(&made.input_schema),
+            input_schema: Arc::clone(&made.schemas.input),
             rules: made.rules.clone(),
-            output_schema: Arc::clone(&made.output_schema),
+            output_schema: Arc::clone(&made.schemas.output),
             change: entry.change,
             entry: EntryRef(entry),
         }
@@ -162,17 +165,16 @@ impl Slot {
 }
 
 impl Made {
-    fn of(entry: &'static Entry) -> Self {
-        let (rules, description) = schema::input_schema((entry.input)(), entry.change);
+    fn of(entry: &'static Entry, written: Option<Written>) -> Self {
         Self {
             title: entry.spec.title(),
-            description,
-            input_schema: Arc::new(schema::listed(rules)),
+            schemas: written
+                .and_then(Written::read)
+                .unwrap_or_else(|| Schemas::of_types(entry)),
             rules: Rules {
                 entry: EntryRef(entry),
                 made: Arc::default(),
             },
-            output_schema: Arc::new(schema::output_schema((entry.output)())),
         }
     }
 }

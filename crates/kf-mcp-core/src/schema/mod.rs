@@ -4,9 +4,14 @@
 //! No `$ref`, `anyOf`, type arrays, number formats, boolean schemas or null defaults: each is refused by some client
 //! (whole catalogues get dropped), and none says anything that our arguments need.
 
+mod written;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
+
+pub use self::written::in_writing;
+pub(crate) use self::written::{Schemas, Written};
 
 /// How deep the schemas of answers are written out. Deeper levels are said to be objects, which is true and costs little:
 /// a catalogue is read by a model in full.
