@@ -139,6 +139,57 @@ fn the_catalogue_names_the_culprit_of_what_it_refuses() {
     );
 }
 
+/// A module whose types say one thing and whose file says another, or nothing that can be read.
+struct Written(&'static str);
+
+impl ClientModule for Written {
+    fn name(&self) -> &'static str {
+        "written"
+    }
+    fn about(&self) -> &'static str {
+        "a module for a test"
+    }
+    fn home(&self) -> &'static str {
+        "written"
+    }
+    fn schemas(&self) -> Option<&'static str> {
+        Some(self.0)
+    }
+    fn tools(&self) -> Vec<&'static Entry> {
+        vec![const { &Entry::tool::<Twin>("written::twin") }]
+    }
+}
+
+static KEPT: Written = Written(
+    r#"{"list_models": {"description": "From the file.", "input": {"type": "object"}, "output": {"x-kept": true}}}"#,
+);
+static TORN: Written = Written(r#"{"list_models": {"description": "From the file.", "input""#);
+static OF_ANOTHER_FORM: Written =
+    Written(r#"{"list_models": {"description": "From the file.", "input": [], "output": {}}}"#);
+static OF_OTHERS: Written = Written("{}");
+
+#[test]
+fn the_file_is_listed_and_what_it_lacks_the_types_say() {
+    let listed = |written: &'static dyn ClientModule| {
+        let selection = Selection {
+            clients: vec!["written".into()],
+            persona: Persona::Readonly,
+        };
+        let catalogue = Catalogue::new(&[written], &selection).unwrap();
+        let tool = catalogue.get("list_models").unwrap().clone();
+        (tool.description, tool.output_schema.contains_key("x-kept"))
+    };
+    assert_eq!(listed(&KEPT), ("From the file.".to_owned(), true));
+    for other in [&TORN, &OF_ANOTHER_FORM, &OF_OTHERS] {
+        assert_eq!(
+            listed(other),
+            ("Does nothing at all, for a test.".to_owned(), false),
+            "{}",
+            other.0
+        );
+    }
+}
+
 #[test]
 fn a_module_that_was_not_chosen_is_not_listed() {
     let chosen = Selection {

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{input_schema, listed, output_schema};
 use crate::module::ClientModule;
 use crate::tool::Entry;
 
 /// What clients are told of one tool's arguments and answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Schemas {
     /// What the model reads first.
     pub(crate) description: String,
@@ -64,11 +64,16 @@ impl Written {
 }
 
 /// The text that a module's [`ClientModule::schemas`] holds, as its types say it now: JSON, one object for each tool by name.
-pub fn in_writing(module: &dyn ClientModule) -> Result<String, serde_json::Error> {
+pub fn in_writing(module: &dyn ClientModule) -> String {
     let entries = module.tools();
-    let all: BTreeMap<&str, Schemas> = entries
-        .iter()
-        .map(|entry| (entry.spec.name, Schemas::of_types(entry)))
-        .collect();
-    Ok(serde_json::to_string_pretty(&all)? + "\n")
+    let written = entries.iter().map(|entry| {
+        let schemas = Schemas::of_types(entry);
+        let told = json!({
+            "description": schemas.description,
+            "input": *schemas.input,
+            "output": *schemas.output,
+        });
+        (entry.spec.name.to_owned(), told)
+    });
+    format!("{:#}\n", Value::Object(written.collect()))
 }
