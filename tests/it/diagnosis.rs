@@ -46,6 +46,8 @@ async fn previews_answers_and_refusals_of_a_copy() {
         json!({"name": "bert-sentiment-finetune", "new_name": "b".repeat(60)}),
         json!({"name": "bert-sentiment-finetune", "resources_per_node": {"memory": "lots"}, "image": "a b", "num_nodes": 0, "env": {"HF_TOKEN": "secret"}}),
         json!({"name": "llama-lora", "suspend": true}),
+        json!({"name": "llama-lora", "new_name": "lora-3", "args": ["epochs=3"]}),
+        json!({"name": "llama-lora", "new_name": "lora-4", "runtime": "torchtune-qwen2.5-1.5b"}),
         json!({"name": "nobody"}),
     ] {
         let answer = world.call("clone_training_job", arguments.clone()).await;

@@ -14,6 +14,10 @@ use crate::{redact, text};
 /// The largest arguments that are looked at: scripts and manifests fit, nonsense does not.
 pub const MAX_BYTES: usize = 2 << 20;
 
+/// The keyword of an object in which null is a value like others: `#[schemars(extend("x-nulls" = true))]`. Elsewhere what is null
+/// is taken for not given.
+pub const NULLS: &str = "x-nulls";
+
 /// Checks arguments against a tool's input schema and returns them ready to parse, or one error with every problem.
 ///
 /// Models write `"5"` for 5 and JSON text for objects; where the schema leaves no doubt these are accepted.
@@ -59,7 +63,8 @@ fn object(
     let inner = schema.get("additionalProperties").and_then(Value::as_object);
     let mut out = Map::new();
     for (name, value) in given {
-        if value.is_null() {
+        // Clients send null for what is not given, and so do Kubernetes' objects.
+        if value.is_null() && !schema.contains_key(NULLS) {
             continue;
         }
         let field = join(path, &name);
@@ -240,8 +245,14 @@ fn shown(field: &str, value: &Value) -> String {
     match value {
         _ if redact::is_secret_name(field) => "what was given".to_owned(),
         Value::String(s) => format!("`{}`", text::bounded(&text::clean(s), 80)),
-        other => text::bounded(&other.to_string(), 80),
+        // What is in it may have any name.
+        Value::Array(_) | Value::Object(_) => a(kind_of(value)).to_owned(),
+        other => other.to_string(),
     }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    if value.is_array() { "array" } else { "object" }
 }
 
 /// Which arguments there are, for the fix line of an error.
@@ -310,7 +321,7 @@ mod tests {
     fn all_problems_are_told_at_once() {
         let said = prepared(json!({"limt": 3, "limit": 0, "status": "Runing", "args": [1, {}], "follow": "maybe"}))
             .unwrap_err();
-        insta::assert_snapshot!(said, @"`args[1]` must be text, not {}; `follow` must be true or false, not `maybe`; `limit` must be at least 1, not 0; `limt` is not an argument; did you mean `limit`?; `status` must be one of Running, Failed, not `Runing`; did you mean `Running`?; `name` is required.");
+        insta::assert_snapshot!(said, @"`args[1]` must be text, not an object; `follow` must be true or false, not `maybe`; `limit` must be at least 1, not 0; `limt` is not an argument; did you mean `limit`?; `status` must be one of Running, Failed, not `Runing`; did you mean `Running`?; `name` is required.");
     }
 
     #[test]
@@ -320,6 +331,31 @@ mod tests {
         assert_eq!(
             prepared(given).unwrap(),
             json!({"name": "a", "limit": 5, "follow": true, "env": {"A": "1"}, "args": ["x"]})
+        );
+    }
+
+    #[test]
+    fn where_null_is_a_value_it_stays() {
+        let of = |nulls: bool| {
+            let schema = json!({"properties": {"free": {"type": "object", NULLS: nulls}}});
+            let mut schema = schema.as_object().unwrap().clone();
+            if !nulls && let Some(free) = schema["properties"]["free"].as_object_mut() {
+                free.remove(NULLS);
+            }
+            let given = json!({"free": {"a": null, "b": {"c": null}}});
+            json!(prepare("t", &schema, given.as_object().unwrap().clone()).unwrap())
+        };
+        assert_eq!(of(true), json!({"free": {"a": null, "b": {"c": null}}}));
+        assert_eq!(of(false), json!({"free": {"b": {"c": null}}}));
+    }
+
+    #[test]
+    fn what_is_in_a_wrong_value_is_not_shown() {
+        let wrong =
+            prepared(json!({"name": "a", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}], "limit": {"x": 1}}));
+        assert_eq!(
+            wrong.unwrap_err(),
+            "`env` must be an object, not a list; `limit` must be a whole number, not an object."
         );
     }
 

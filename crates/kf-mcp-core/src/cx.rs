@@ -104,6 +104,7 @@ pub struct Cx {
     seed: String,
     plan_id: Option<String>,
     calling: Option<Arc<Calling>>,
+    remote: bool,
 }
 
 impl Cx {
@@ -112,6 +113,7 @@ impl Cx {
         gate: Arc<Gate>,
         progress: Option<ProgressSink>,
         calling: Option<Arc<Calling>>,
+        remote: bool,
     ) -> Self {
         Self {
             shared,
@@ -120,6 +122,7 @@ impl Cx {
             seed: new_seed(),
             plan_id: None,
             calling,
+            remote,
         }
     }
 
@@ -224,6 +227,11 @@ impl Cx {
             Some(NamespaceOrAll::One(one)) => Ok(Scope::One(self.namespace(Some(one)).await?)),
             None => Ok(Scope::One(self.namespace(None).await?)),
         }
+    }
+
+    /// Whether the call came over a network, where what is in between may end one that takes long.
+    pub fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// Tells the client how far the call is. Does nothing when the client did not ask for it.

@@ -120,6 +120,7 @@ impl Handler {
             cancelled: cx.ct.clone(),
             progress: None,
             person,
+            remote: auth::is_remote(cx),
         }
     }
 

@@ -31,6 +31,9 @@ pub(crate) struct Difference {
     pub(crate) was: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) now: Option<String>,
+    /// Whether it is inside a list, which a merge patch replaces whole.
+    #[serde(skip)]
+    in_list: bool,
 }
 
 impl Difference {
@@ -46,7 +49,7 @@ impl Difference {
 
     /// Whether something inside a list goes.
     pub(crate) fn leaves_a_list(&self) -> bool {
-        self.now.is_none() && self.path.contains('[')
+        self.now.is_none() && self.in_list
     }
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn differences(was: &Value, now: &Value) -> Vec<Difference> {
         "",
         Side::of(Some(&was), Some(&shown.0)),
         Side::of(Some(&now), Some(&shown.1)),
+        false,
         &mut found,
     );
     found
@@ -115,7 +119,7 @@ impl<'a> Side<'a> {
     }
 }
 
-fn walk(path: &str, was: Side<'_>, now: Side<'_>, found: &mut Vec<Difference>) {
+fn walk(path: &str, was: Side<'_>, now: Side<'_>, in_list: bool, found: &mut Vec<Difference>) {
     if was.value == now.value {
         return;
     }
@@ -123,7 +127,7 @@ fn walk(path: &str, was: Side<'_>, now: Side<'_>, found: &mut Vec<Difference>) {
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                walk(&below(path, key), was.key(key), now.key(key), found);
+                walk(&below(path, key), was.key(key), now.key(key), in_list, found);
             }
         }
         (Some(Value::Array(a)), Some(Value::Array(b))) => match (names(a), names(b)) {
@@ -135,23 +139,26 @@ fn walk(path: &str, was: Side<'_>, now: Side<'_>, found: &mut Vec<Difference>) {
                         &format!("{path}[{}]", text::clean(name)),
                         was.at(index(&a)),
                         now.at(index(&b)),
+                        true,
                         found,
                     );
                 }
             }
             _ if a.len() == b.len() => {
                 for at in 0..a.len() {
-                    walk(&format!("{path}[{at}]"), was.at(Some(at)), now.at(Some(at)), found);
+                    let place = format!("{path}[{at}]");
+                    walk(&place, was.at(Some(at)), now.at(Some(at)), true, found);
                 }
             }
-            _ => found.push(one(path, was, now)),
+            _ => found.push(one(path, was, now, in_list)),
         },
-        _ => found.push(one(path, was, now)),
+        _ => found.push(one(path, was, now, in_list)),
     }
 }
 
-fn one(path: &str, was: Side<'_>, now: Side<'_>) -> Difference {
+fn one(path: &str, was: Side<'_>, now: Side<'_>, in_list: bool) -> Difference {
     Difference {
+        in_list,
         path: path.to_owned(),
         was: was.text(),
         now: now.text(),
@@ -197,6 +204,21 @@ mod tests {
                 "- spec.jobs[gone]: {\"name\":\"gone\"}",
                 "+ spec.jobs[new]: {\"name\":\"new\"}",
             ]
+        );
+    }
+
+    #[test]
+    fn what_leaves_a_list_is_told_from_a_key_with_dots() {
+        let was = json!({"labels": {"a.b/c": "1", "d": "2"}, "env": [{"name": "A"}, {"name": "B", "value": "1"}]});
+        let now = json!({"labels": {"d": "2"}, "env": [{"name": "B"}]});
+        let found = differences(&was, &now);
+        let told: Vec<_> = found
+            .iter()
+            .map(|one| (one.path.as_str(), one.leaves_a_list()))
+            .collect();
+        assert_eq!(
+            told,
+            [("env[A]", true), ("env[B].value", true), ("labels[a.b/c]", false)]
         );
     }
 

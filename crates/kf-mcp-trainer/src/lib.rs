@@ -42,6 +42,7 @@ mod runtime_object;
 mod runtimes;
 mod script;
 mod settings;
+mod shortage;
 mod sizing;
 mod slices;
 mod steps;

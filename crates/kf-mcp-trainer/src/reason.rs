@@ -166,6 +166,7 @@ fn disruption(reason: &str) -> &str {
 pub(crate) fn unscheduled<'a>(reason: &'a str, message: &str) -> &'a str {
     match reason {
         _ if message.contains("exceeded quota") => "QuotaExceeded",
+        _ if message.contains("persistentvolumeclaim \"") && message.contains("not found") => "MissingClaim",
         _ if message.contains("PersistentVolumeClaim") || message.contains("persistentvolumeclaim") => "VolumePending",
         reason => or(reason, "Unschedulable"),
     }
@@ -275,6 +276,13 @@ mod tests {
             (
                 scheduled("Unschedulable", "pod has unbound immediate PersistentVolumeClaims"),
                 Some("VolumePending"),
+            ),
+            (
+                scheduled(
+                    "Unschedulable",
+                    "0/3 nodes are available: persistentvolumeclaim \"data\" not found.",
+                ),
+                Some("MissingClaim"),
             ),
             (scheduled("SchedulingGated", ""), Some("SchedulingGated")),
             (

@@ -11,6 +11,7 @@ const HUB_URL: &str = "trainer.hub_url";
 /// Where the Hub is, unless the operator has a mirror.
 const HUB: &str = "https://huggingface.co";
 const PROMETHEUS: &str = "trainer.prometheus_url";
+const MAX_WAIT: &str = "trainer.max_wait_seconds";
 
 /// The configuration keys that the tools read.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -26,6 +27,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new(
         PROMETHEUS,
         "base URL of a Prometheus that scrapes NVIDIA's DCGM exporter: GPU use in get_training_progress",
+    ),
+    Setting::new(
+        MAX_WAIT,
+        "the longest that one call of wait_for_training waits, from 1 to 600 (default 600)",
     ),
     Setting::new(
         "trainer.script_warn",
@@ -96,6 +101,39 @@ pub(crate) fn hub_url(cx: &Cx) -> Result<String, ToolError> {
             .fix("correct the configuration file or the environment and restart the server"));
     };
     Ok(url)
+}
+
+/// Seconds, also as the text that the environment has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waits {
+    max_wait_seconds: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Number(u64),
+    Text(String),
+}
+
+/// The longest that one call may wait, at most `most`.
+pub(crate) fn max_wait(cx: &Cx, most: u64) -> Result<u64, ToolError> {
+    let Waits { max_wait_seconds } = cx.settings("trainer")?;
+    let seconds = match max_wait_seconds {
+        None => return Ok(most),
+        Some(Number::Number(seconds)) => Some(seconds),
+        Some(Number::Text(text)) => text.trim().parse().ok(),
+    };
+    seconds.filter(|seconds| (1..=most).contains(seconds)).ok_or_else(|| {
+        let asked = format!("read the configuration `{MAX_WAIT}`");
+        ToolError::new(
+            ErrorCode::Internal,
+            asked,
+            format!("it is no whole number from 1 to {most}"),
+        )
+        .fix("correct the configuration file or the environment and restart the server")
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -44,6 +44,30 @@ pub(crate) fn steps(job: &TrainJob, state: JobState, pods: &[Pod]) -> (Vec<Step>
     bounded(steps)
 }
 
+/// The step whose log is read when `node-0` is asked for, which is the default: itself, unless its pod is gone and that of another
+/// node is left to tell how the job ended.
+pub(crate) fn telling(step: &str, newest: &BTreeMap<String, &Pod>) -> String {
+    if step != "node-0" || newest.contains_key(step) {
+        return step.to_owned();
+    }
+    let ended = |phase: &str| {
+        let of = |(name, pod): &(&String, &&Pod)| name.starts_with("node-") && pod.status.phase == phase;
+        newest
+            .iter()
+            .filter(of)
+            .map(|(name, _)| name.clone())
+            .min_by_key(|name| order(name))
+    };
+    ended("Failed")
+        .or_else(|| ended("Succeeded"))
+        .unwrap_or_else(|| step.to_owned())
+}
+
+/// What is said of a step that another stands in for.
+pub(crate) fn stands_in(step: &str, asked: &str) -> Option<String> {
+    (step != asked).then(|| format!("the pod of {asked} is gone, and its log with it: this is {step}"))
+}
+
 /// The steps of which each has a pod, and how many were left out.
 pub(crate) fn listed(newest: &BTreeMap<String, &Pod>) -> (Vec<Step>, usize) {
     bounded(newest.iter().map(|(name, pod)| of_pod(name, pod)).collect())

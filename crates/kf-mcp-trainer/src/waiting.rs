@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::events::{Event, is_of_job, newest_first};
 use crate::pods::outside;
 use crate::reason::Reason;
+use crate::shortage::{Shortage, beyond_quota};
 use crate::suspension::{Reach, reach};
 
 /// The word for a job without pods, until events tell more.
@@ -40,7 +41,7 @@ pub(crate) fn rests(job: &TrainJob, state: JobState) -> bool {
 pub(crate) fn patience(code: &str) -> Option<Duration> {
     let seconds = match code {
         // A scheduler, a kubelet and a quota controller need a moment for what has just become possible.
-        "Unschedulable" | "ImagePull" | "ContainerConfig" | "QuotaExceeded" | NO_PODS => 5,
+        "Unschedulable" | "ImagePull" | "ContainerConfig" | "MissingClaim" | "QuotaExceeded" | NO_PODS => 5,
         // What Trainer says and what its JobSet does differ for a moment after each change.
         "StillRunning" | "StillSuspended" => 5,
         // Volumes take their time to be made.
@@ -109,21 +110,26 @@ pub(crate) fn scales_up(events: Vec<Event>) -> bool {
 }
 
 /// What to do about a wait that ended before its target.
-pub(crate) fn advice(code: &str) -> &'static str {
+pub(crate) fn advice(code: &str, message: &str) -> &'static str {
     match code {
+        "Unschedulable" if let Some(remedy) = Shortage::of(message).remedy() => remedy,
+        "QuotaExceeded" if beyond_quota(message).is_some() => {
+            "it asks for more than the quota has in all: clone_training_job with less, then delete_training_job"
+        }
+        "MissingClaim" => "make the PersistentVolumeClaim that the message names, or submit the job without it",
         "Unschedulable" => "get_cluster_resources shows what is free; wait again once something is",
         "QuotaExceeded" => {
             "free something of the quota with delete_training_job or update_training_job, or ask for less"
         }
         "ImagePull" => {
-            "check the image's name and its pull secret; delete_training_job, then submit it with the right one"
+            "check the image's name and its pull secret; clone_training_job with the right image, then delete_training_job"
         }
         "ContainerConfig" => "create the Secret or ConfigMap that the message names, or submit the job without it",
         "VolumePending" => "get_training_events tells what the volume waits for",
         SUSPENDED => "update_training_job with action=resume lets it go on",
-        "StillRunning" | "StillSuspended" => "delete_training_job ends it; submit it again under another name",
+        "StillRunning" | "StillSuspended" => "delete_training_job ends it; clone_training_job submits it again",
         NOT_RECONCILED => "check_compatibility tells whether Trainer is there",
-        _ => "get_training_events tells more",
+        _ => "diagnose_training_job tells what would help",
     }
 }
 

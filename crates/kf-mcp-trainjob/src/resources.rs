@@ -17,8 +17,11 @@ const MIG: &str = "nvidia.com/mig-";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResourceError {
     /// A value is no quantity.
-    #[error("`{0}` must be a quantity such as 2, \"500m\" or \"16Gi\"")]
+    #[error("`{0}` must be a quantity such as 2 or \"500m\" for CPUs, \"16Gi\" or \"16G\" for bytes")]
     Quantity(String),
+    /// Bytes that no container can do with, because a unit was left away or is another than was meant.
+    #[error("`{0}` of {1} is {2}: write {1}Gi, or another unit")]
+    TooLittle(String, String, &'static str),
     /// Devices come whole.
     #[error("`{0}` counts devices and must be a whole number")]
     Whole(String),
@@ -54,6 +57,12 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
             problems.push(ResourceError::Quantity(key.clone()));
             continue;
         };
+        if matches!(name.as_str(), "memory" | "ephemeral-storage")
+            && let Some((number, told)) = too_little(&amount)
+        {
+            problems.push(ResourceError::TooLittle(key.clone(), number.to_owned(), told));
+            continue;
+        }
         if is_device(&name) && count(&amount).is_none() {
             problems.push(ResourceError::Whole(key.clone()));
             continue;
@@ -77,6 +86,18 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
         problems.push(ResourceError::GpuAndMig((*slice).to_owned()));
     }
     if problems.is_empty() { Ok(named) } else { Err(problems) }
+}
+
+/// The number of an amount of bytes that was surely meant with another unit, and what it says; nothing for 0, which is none.
+fn too_little(amount: &str) -> Option<(&str, &'static str)> {
+    let number = amount.trim_end_matches('m');
+    let value: f64 = number.parse().ok()?;
+    match value {
+        _ if value <= 0.0 => None,
+        _ if number.len() < amount.len() => Some((number, "thousandths of a byte")),
+        _ if value < 1_048_576.0 => Some((number, "bytes")),
+        _ => None,
+    }
 }
 
 fn resource_name(key: &str) -> String {
@@ -163,6 +184,10 @@ mod tests {
             ),
             (json!({"MIG-1G.5GB": 1.0}), json!({"nvidia.com/mig-1g.5gb": "1"})),
             (json!({"storage": "10Gi"}), json!({"ephemeral-storage": "10Gi"})),
+            (
+                json!({"memory": 137_438_953_472_u64, "storage": "0"}),
+                json!({"memory": "137438953472", "ephemeral-storage": "0"}),
+            ),
             (json!({"huawei.com/Ascend910": 8}), json!({"huawei.com/Ascend910": "8"})),
             (json!({"gpu": 2, "nvidia.com/gpu": "2"}), json!({"nvidia.com/gpu": "2"})),
             (json!({}), json!({})),
@@ -177,6 +202,11 @@ mod tests {
             (json!({"mig-1g.5gb": 1, "mig-2g.10gb": 1}), "several kinds"),
             (json!({"mig-1g.5gb": 1, "gpu": 1}), "whole GPUs and MIG"),
             (json!({"memory": "16GB"}), "`memory` must be a quantity"),
+            (
+                json!({"memory": 128}),
+                "`memory` of 128 is bytes: write 128Gi, or another unit",
+            ),
+            (json!({"storage": "512m"}), "`storage` of 512 is thousandths of a byte"),
             (json!({"gpu": 0.5}), "whole number"),
             (json!({"gpu": 1, "nvidia.com/gpu": 2}), "given twice"),
             (json!({"gpus": 1}), "`gpus` is no resource"),

@@ -158,6 +158,8 @@ pub struct Container {
     pub resources: BTreeMap<String, String>,
     /// Its plain variables.
     pub env: BTreeMap<String, String>,
+    /// Where it mounts which volume.
+    pub mounts: BTreeMap<String, String>,
 }
 
 impl Runtime {
@@ -312,6 +314,9 @@ fn container(value: &Value) -> Container {
         command: texts(value, "/command"),
         args: texts(value, "/args"),
         resources,
+        mounts: items(value, "/volumeMounts")
+            .map(|mount| (text(mount, "/mountPath").to_owned(), text(mount, "/name").to_owned()))
+            .collect(),
         env: items(value, "/env")
             .filter_map(|env| {
                 Some((

@@ -71,7 +71,7 @@ async fn s21_15_names_that_only_an_event_would_refuse_are_refused_at_once() {
         );
         assert!(asked.iter().all(|one| one.verb != "create"), "{asked:?}");
     }
-    let generated = json!({"image": format!("example.com/{}:1", "long-".repeat(20))});
+    let generated = json!({"image": format!("example.com/{}:1", "long".repeat(25))});
     let job = manifest(&world, "run_container_training", generated).await;
     assert!(
         job["metadata"]["name"].as_str().is_some_and(|name| name.len() <= 52),

@@ -187,6 +187,47 @@ pub async fn a_shortage_of_devices_is_explained(world: &World) {
     world.status(copy["name"].as_str().unwrap_or_default(), "Running").await;
 }
 
+/// What no waiting brings: labels that no node has, a claim that nobody made. The wait ends, and neither it nor the diagnosis
+/// speaks of what is free.
+pub async fn what_waiting_does_not_bring_is_told_as_that(world: &World) {
+    let claimed = json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "unmade"}}],
+        "volume_mounts": [{"name": "data", "mountPath": "/data"}]});
+    for (name, more, code, what, hint) in [
+        (
+            "astray",
+            json!({"node_selector": {"example.com/zone": "mars"}}),
+            "Unschedulable",
+            "no node has the labels",
+            "node_selector",
+        ),
+        (
+            "unclaimed",
+            claimed,
+            "MissingClaim",
+            "does not exist",
+            "PersistentVolumeClaim",
+        ),
+    ] {
+        let mut arguments = submit(name, 1, 0);
+        if let (Some(arguments), Some(more)) = (arguments.as_object_mut(), more.as_object()) {
+            arguments.extend(more.clone());
+        }
+        world.confirmed("run_container_training", arguments).await;
+        let told = diagnosed(world, name, code, |_| true).await;
+        let first = &told["findings"][0];
+        assert!(first["what"].to_string().contains(what), "{told}");
+        assert!(first["fix"]["do"].to_string().contains(hint), "{told}");
+        assert_ne!(first["fix"]["tool"], "get_cluster_resources", "{told}");
+        let waited = world.good("wait_for_training", job(name)).await;
+        assert_eq!(
+            (&waited["ended"], &waited["reason"]),
+            (&json!("stalled"), &json!(code)),
+            "{waited}"
+        );
+        assert!(waited["hints"].to_string().contains(hint), "{waited}");
+    }
+}
+
 /// A quota, before what else is wrong.
 pub async fn a_quota_is_the_cause_of_missing_pods(world: &World) {
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}});

@@ -162,7 +162,7 @@ pub async fn a_plan_that_is_no_longer_true_is_refused(world: &World) {
 
 /// A name that nobody gave is fixed at the preview.
 pub async fn a_generated_name_is_the_one_that_was_previewed(world: &World) {
-    let arguments = json!({"image": "example.com/Team_X/resnet50:1.0", "gpu_per_node": 0});
+    let arguments = json!({"image": "example.com/team_x/resnet50:1.0", "gpu_per_node": 0});
     let preview = world.good("run_container_training", arguments.clone()).await;
     let confirm = with(
         with(arguments, "confirmed", json!(true)),

@@ -78,6 +78,7 @@ macro_rules! journeys {
             an_out_of_memory_is_diagnosed_and_fixed_by_a_copy: 0,
             a_job_of_another_client_is_copied_once: 0,
             a_shortage_of_devices_is_explained: 0,
+            what_waiting_does_not_bring_is_told_as_that: 0,
             a_quota_is_the_cause_of_missing_pods: 0,
             the_log_of_what_failed_first_tells_the_cause: 0,
             a_back_off_limit_is_told_with_its_cause_and_without_it: 0,

@@ -193,7 +193,7 @@ pub async fn a_claim_that_is_not_there_blocks(world: &World) {
     world.confirmed("fine_tune", arguments).await;
     initialized(world, "unclaimed").await;
     let told = world
-        .job("unclaimed", "the reason", |told| told["reason"] == "VolumePending")
+        .job("unclaimed", "the reason", |told| told["reason"] == "MissingClaim")
         .await;
     assert!(told.to_string().contains("weights"), "{told}");
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "weights"}, "spec": {

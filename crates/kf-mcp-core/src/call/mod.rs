@@ -77,6 +77,8 @@ pub struct CallMeta {
     pub request_id: String,
     /// The session it belongs to, if it belongs to one.
     pub session: Option<String>,
+    /// Whether it came over a network, where what is in between may end a call that takes long.
+    pub remote: bool,
 }
 
 impl CallMeta {
@@ -89,6 +91,7 @@ impl CallMeta {
             person: Person::Unreachable,
             request_id: request_id(),
             session: None,
+            remote: false,
         }
     }
 }
@@ -289,7 +292,13 @@ impl Engine {
         let result = match prepare(tool, given) {
             Ok((arguments, mut confirmation)) => {
                 confirmation.person = meta.person;
-                let cx = Cx::new(Arc::clone(&self.shared), Arc::clone(&gate), meta.progress, calling);
+                let cx = Cx::new(
+                    Arc::clone(&self.shared),
+                    Arc::clone(&gate),
+                    meta.progress,
+                    calling,
+                    meta.remote,
+                );
                 run(tool, arguments, confirmation, cx, &gate).await
             }
             Err(error) => Err(error),

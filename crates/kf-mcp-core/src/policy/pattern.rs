@@ -54,8 +54,11 @@ pub(super) fn words(patterns: &[Pattern]) -> String {
 }
 
 /// Whether an image is one of those that patterns name. An image without a registry is one of `docker.io`, as for every
-/// container runtime.
+/// container runtime. What goes up in a path or has empty parts is no image's name, and nothing of it is what a pattern meant.
 pub(super) fn names_image(patterns: &[Pattern], image: &str) -> bool {
+    if image.split('/').any(|part| part.chars().all(|c| c == '.')) {
+        return false;
+    }
     let first = image.split_once('/').map(|(first, _)| first);
     let full = match first {
         Some(first) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
@@ -106,6 +109,10 @@ mod tests {
             ("ghcr.io/org/train:1", true),
             ("ghcr.io/org/deep/train@sha256:0", true),
             ("ghcr.io/organised/train", false),
+            ("ghcr.io/org/../other/train", false),
+            ("ghcr.io/org/./train", false),
+            ("ghcr.io/org//train", false),
+            ("ghcr.io/org/", false),
             ("pytorch/pytorch:2.9", true),
             ("docker.io/pytorch/pytorch", true),
             ("localhost/pytorch/pytorch", false),

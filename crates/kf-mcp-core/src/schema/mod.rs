@@ -101,6 +101,7 @@ pub(crate) fn listed(rules: Map<String, Value>) -> Map<String, Value> {
             "minimum",
             "maximum",
             "additionalProperties",
+            crate::arguments::NULLS,
         ],
     );
     if let Some(closed) = closed {

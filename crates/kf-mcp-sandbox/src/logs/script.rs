@@ -220,6 +220,16 @@ fn closing(out: &mut Out<'_>, rank: u64, step: u64, total: u64) {
             }
             out.say(length, format!("[rank{rank}] training finished at step {step}/{total}"));
         }
+        // No program ran that could print anything else.
+        126 | 127 => {
+            let words = out.run.pod.pointer("/spec/containers/0/command");
+            let command = words
+                .and_then(|words| words.get(0)?.as_str())
+                .unwrap_or("train")
+                .to_owned();
+            let why = if code == 127 { "not found" } else { "Permission denied" };
+            out.say(length, format!("sh: 1: {command}: {why}"));
+        }
         // The kernel kills: the traceback of the allocation that was too much, and no word of torchrun after it.
         137 => {
             trace(out, length, rank, "    optimizer.step()");

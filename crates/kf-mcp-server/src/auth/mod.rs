@@ -334,7 +334,12 @@ pub(crate) fn of_request(request: &Request) -> Caller {
     request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Local)
 }
 
-/// Who made a request.
+/// Whether a request came over HTTP.
+pub(crate) fn is_remote(cx: &RequestContext<RoleServer>) -> bool {
+    cx.extensions.get::<Parts>().is_some()
+}
+
+/// Who makes a request.
 pub(crate) fn caller(cx: &RequestContext<RoleServer>) -> Caller {
     let parts = cx.extensions.get::<Parts>();
     let named = parts.and_then(|parts| parts.extensions.get::<Caller>());

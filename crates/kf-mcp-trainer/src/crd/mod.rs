@@ -9,6 +9,7 @@ use kf_mcp_core::{ErrorCode, ToolError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::legacy::LegacyKind;
 use crate::pods::outside;
 
 pub(crate) use part::{Part, part};
@@ -37,6 +38,9 @@ pub(crate) fn full_name(asked: &str) -> Result<String, ToolError> {
         .find(|(kind, plural, _)| kind.to_ascii_lowercase() == short || *plural == short);
     if let Some((_, plural, group)) = known {
         return Ok(format!("{plural}.{group}"));
+    }
+    if let Some(kind) = LegacyKind::named(&short) {
+        return Ok(format!("{}.{}", kind.resource.plural, kind.resource.group));
     }
     if short.contains('.') && kf_mcp_core::names::is_subdomain(&short) {
         return Ok(short);

@@ -58,6 +58,10 @@ impl<'a> End<'a> {
     fn code(&self) -> &'static str {
         match self {
             _ if self.is_out_of_memory() => "OOMKilled",
+            // Nothing ran, so nothing else can have gone wrong.
+            Self {
+                exit_code: 126 | 127, ..
+            } => "CommandNotFound",
             Self { crash_loop: true, .. } => "CrashLoop",
             _ => "ExitCode",
         }

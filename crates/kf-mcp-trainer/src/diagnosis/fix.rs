@@ -11,6 +11,7 @@ use super::ends::End;
 use super::finding::{Finding, Fix};
 use crate::pods::outside;
 use crate::quantity::Quantity;
+use crate::shortage::{Shortage, beyond_quota};
 use crate::suspension;
 
 /// What fixes depend on.
@@ -22,6 +23,8 @@ pub(super) struct Setting<'a> {
     pub(super) known: bool,
     /// Whether nodes are on their way.
     pub(super) scales_up: bool,
+    /// Another node than that of `first`, whose log may tell more.
+    pub(super) other: Option<&'a str>,
 }
 
 /// What would help; none for what follows from another finding, or passes by itself.
@@ -56,8 +59,12 @@ pub(super) fn fix(finding: &Finding, setting: &Setting<'_>) -> Option<Fix> {
         }
         "Suspended" => Fix::say("let it go on").to("update_training_job", setting, json!({"action": "resume"})),
         "NotReconciled" => Fix::say("see whether Trainer's controller runs, and what it logs").with("inspect_controller", json!({})),
-        "RuntimeMissing" => Fix::say("have the runtime made again, or submit a copy on another: give runtime too").to("clone_training_job", setting, json!({})),
+        "RuntimeMissing" => Fix::say("have the runtime made again, or submit a copy on another").to("clone_training_job", setting, json!({"runtime": "<one of list_runtimes>"})),
         "CreationFailed" => return Some(refused(said(), setting)),
+        "QuotaExceeded" if let Some(beyond) = beyond_quota(said()) => {
+            Fix::say(format!("it asks for more than the quota has in all ({beyond}), and never fits: submit a copy that asks for less, and delete this job"))
+                .with("get_cluster_resources", json!({"namespace": setting.job.metadata.namespace}))
+        }
         "QuotaExceeded" => Fix::say("see what the quota leaves; free some of it (delete or suspend jobs), or submit a copy that asks for less")
             .with("get_cluster_resources", json!({"namespace": setting.job.metadata.namespace})),
         "Preempted" => Fix::say("its pods are made again and wait for room; the training goes on from its last checkpoint, if it writes any")
@@ -68,6 +75,9 @@ pub(super) fn fix(finding: &Finding, setting: &Setting<'_>) -> Option<Fix> {
         "Unschedulable" if setting.scales_up => {
             Fix::say("nodes are being added: wait for them").to("wait_for_training", setting, json!({"target_statuses": ["Running"]}))
         }
+        "Unschedulable" if let Some(remedy) = Shortage::of(said()).remedy() => {
+            Fix::say(remedy).to("get_training_job", setting, json!({"include_spec": true}))
+        }
         "Unschedulable" => Fix::say("see what is free on one node; free it (delete or suspend jobs), wait, or submit a copy that asks for less")
             .with("get_cluster_resources", json!({"namespace": setting.job.metadata.namespace})),
         "ImagePull" => return Some(image(said(), setting)),
@@ -77,8 +87,9 @@ pub(super) fn fix(finding: &Finding, setting: &Setting<'_>) -> Option<Fix> {
             "mount an emptyDir with medium Memory at /dev/shm (volumes and volume_mounts of run_container_training), or use fewer data loader workers",
         ),
         "PythonException" => return Some(exception(finding, setting)),
-        "NcclTimeout" | "Rendezvous" => Fix::say("see what the other nodes printed at that time; a copy with NCCL_DEBUG=INFO tells more")
-            .to("clone_training_job", setting, json!({"env": {"NCCL_DEBUG": "INFO"}})),
+        "NcclTimeout" | "Rendezvous" => between_nodes(setting),
+        "CommandNotFound" => Fix::say("submit it again with a command that the image has, or a copy with an image that has the command; then delete this job")
+            .to("get_training_job", setting, json!({"include_spec": true})),
         "DeadlineExceeded" if !setting.known => {
             let seconds = setting.job.spec.active_deadline_seconds.unwrap_or(3600).saturating_mul(2);
             Fix::say("submit a copy with more time").to("clone_training_job", setting, json!({"active_deadline_seconds": seconds}))
@@ -125,6 +136,22 @@ impl Fix {
     }
 }
 
+/// What ended a collective operation is seldom told by who noticed it.
+fn between_nodes(setting: &Setting<'_>) -> Fix {
+    match setting.other {
+        Some(other) => Fix::say(
+            "see what the other nodes printed at that time, as one of them may have failed first; a copy with NCCL_DEBUG=INFO in env \
+             tells more",
+        )
+        .to("get_training_logs", setting, json!({"step": other, "tail_lines": 200})),
+        None => Fix::say("a copy with NCCL_DEBUG=INFO tells more").to(
+            "clone_training_job",
+            setting,
+            json!({"env": {"NCCL_DEBUG": "INFO"}}),
+        ),
+    }
+}
+
 /// What the API server did not let controllers make.
 fn refused(said: &str, setting: &Setting<'_>) -> Fix {
     if said.contains("too long") {
@@ -136,7 +163,11 @@ fn refused(said: &str, setting: &Setting<'_>) -> Fix {
         )
         .to("clone_training_job", setting, new);
     }
-    Fix::say("change what the message names, in a copy or in the runtime").to("clone_training_job", setting, json!({}))
+    Fix::say("submit it again, or a copy, with what the message names changed; or have the runtime changed").to(
+        "get_training_job",
+        setting,
+        json!({"include_spec": true}),
+    )
 }
 
 /// An image that is not to be had.
@@ -145,9 +176,10 @@ fn image(said: &str, setting: &Setting<'_>) -> Fix {
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if has(&["unauthorized", "authentication", "denied", "forbidden", "401", "403"]) {
         return Fix::say(
-            "the registry wants to know who pulls, or there is no such image: correct image in a copy, or submit it with image_pull_secrets",
+            "the registry wants to know who pulls, or there is no such image: submit a copy with the right image, or submit it again \
+             with image_pull_secrets; then delete this job",
         )
-        .to("clone_training_job", setting, json!({}));
+        .to("clone_training_job", setting, right_image());
     }
     if has(&[
         "not found",
@@ -159,7 +191,7 @@ fn image(said: &str, setting: &Setting<'_>) -> Fix {
         return Fix::say("there is no such image: submit a copy with the right image, and delete this job").to(
             "clone_training_job",
             setting,
-            json!({}),
+            right_image(),
         );
     }
     if has(&[
@@ -180,8 +212,17 @@ fn image(said: &str, setting: &Setting<'_>) -> Fix {
     Fix::say("check the image's name and its pull secret, and submit a copy with the right image").to(
         "clone_training_job",
         setting,
-        json!({}),
+        right_image(),
     )
+}
+
+/// What nobody but the caller knows stands in angle brackets, which no argument takes.
+fn right_image() -> Value {
+    json!({"image": "<the right image>"})
+}
+
+fn more_memory() -> Value {
+    json!({"resources_per_node": {"memory": "<more>"}})
 }
 
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -232,11 +273,7 @@ fn missing(finding: &Finding, setting: &Setting<'_>) -> Fix {
 /// Twice the memory that was not enough.
 fn memory(setting: &Setting<'_>) -> Fix {
     let Some(end) = setting.first else {
-        return Fix::say("submit a copy with more memory: give resources_per_node").to(
-            "clone_training_job",
-            setting,
-            json!({}),
-        );
+        return Fix::say("submit a copy with more memory").to("clone_training_job", setting, more_memory());
     };
     if end.pod.part().ends_with("-initializer") {
         return Fix::say("the initializer's memory is set by the runtime: have its limit raised there").to(
@@ -261,7 +298,7 @@ fn memory(setting: &Setting<'_>) -> Fix {
     };
     let Some(limit) = of_pod.or_else(of_job) else {
         return Fix::say("no limit is set, so its node had no more: submit a copy with resources_per_node that names the memory it needs")
-            .to("clone_training_job", setting, json!({}));
+            .to("clone_training_job", setting, more_memory());
     };
     match limit.parse::<Quantity>() {
         Ok(quantity) => {
@@ -269,11 +306,7 @@ fn memory(setting: &Setting<'_>) -> Fix {
             Fix::say(format!("submit a copy with more memory ({limit} was not enough, here it is twice as much), or use smaller batches"))
                 .to("clone_training_job", setting, json!({"resources_per_node": {"memory": twice}}))
         }
-        Err(_) => Fix::say("submit a copy with more memory: give resources_per_node").to(
-            "clone_training_job",
-            setting,
-            json!({}),
-        ),
+        Err(_) => Fix::say("submit a copy with more memory").to("clone_training_job", setting, more_memory()),
     }
 }
 
@@ -306,7 +339,7 @@ fn exception(finding: &Finding, setting: &Setting<'_>) -> Fix {
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if has(&["ModuleNotFoundError", "ImportError"]) {
         return Fix::say("the image lacks a package: submit a copy with an image that has it, or the script with run_custom_training and packages")
-            .to("clone_training_job", setting, json!({}));
+            .to("clone_training_job", setting, json!({"image": "<one with the package>"}));
     }
     if has(&[
         "GatedRepoError",
@@ -317,7 +350,11 @@ fn exception(finding: &Finding, setting: &Setting<'_>) -> Fix {
         return Fix::say(
             "the Hub refuses: accept the model's terms there, and give HF_TOKEN as a secretKeyRef in the env of a copy",
         )
-        .to("clone_training_job", setting, json!({}));
+        .to(
+            "clone_training_job",
+            setting,
+            json!({"env": {"HF_TOKEN": {"secretKeyRef": {"name": "<secret>", "key": "<key>"}}}}),
+        );
     }
     let step = setting
         .first

@@ -48,7 +48,7 @@ fn what_happened_to_pods_that_are_gone_is_known_from_their_events() {
         (
             "FailedScheduling",
             "persistentvolumeclaim \"data\" not found",
-            "VolumePending",
+            "MissingClaim",
         ),
         ("Failed", "Failed to pull image \"x\": not found", "ImagePull"),
         ("BackOff", "Back-off pulling image \"x\"", "ImagePull"),

@@ -80,16 +80,26 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     order::sort(&mut found);
     found.truncate(MOST);
     let up = facts.scale_up(&newest);
+    let other = ends.first().and_then(|first| other(first, &ends, &newest));
     for at in 0..found.len() {
         let setting = Setting {
             job: facts.job,
             first: ends.first(),
             known: found[..at].iter().any(|finding| !finding.passed),
             scales_up: up,
+            other: other.as_deref(),
         };
         found[at].fix = fix::fix(&found[at], &setting);
     }
     found
+}
+
+/// Another node than the first that failed, whose log may tell more: one that failed too, else any.
+fn other(first: &End<'_>, ends: &[End<'_>], newest: &BTreeMap<String, &Pod>) -> Option<String> {
+    let mut failed = ends.iter().map(|end| &end.step);
+    let mut there = newest.keys();
+    let differs = |step: &&String| !step.is_empty() && **step != first.step && !step.ends_with("-initializer");
+    failed.find(differs).or_else(|| there.find(differs)).cloned()
 }
 
 /// One finding for each word: what says the same is more evidence.
@@ -173,7 +183,7 @@ impl Facts<'_> {
                 let (finding, count) = match known {
                     Some(known) => known,
                     None => {
-                        let mut finding = Finding::new(code, words(code, pod));
+                        let mut finding = Finding::new(code, words(code, &reason.message, pod));
                         finding.passed = !is_newest && self.state == JobState::Running;
                         found.push((finding, 0));
                         let Some(last) = found.last_mut() else { continue };
@@ -201,12 +211,17 @@ impl Facts<'_> {
     fn of_log(&self, first: Option<&End<'_>>, goes_on: bool) -> Vec<Finding> {
         let Some(first) = first else { return Vec::new() };
         let pod = format!("Pod/{} log", first.pod.metadata.name);
+        let alone = self.alone();
         let told = log::read(self.log).into_iter().filter(|told| {
             // Kubernetes says it already, and better.
             !(told.code == "ProcessKilled" && first.is_out_of_memory())
         });
         told.map(|told| {
-            let mut finding = Finding::new(told.code, &told.what);
+            let what = match told.code {
+                "NcclTimeout" if alone => "a collective operation between the processes failed or timed out",
+                _ => &told.what,
+            };
+            let mut finding = Finding::new(told.code, what);
             for line in &told.lines {
                 finding.quote(&pod, line, None);
             }
@@ -215,6 +230,11 @@ impl Facts<'_> {
             finding
         })
         .collect()
+    }
+
+    /// Whether there is but one node, so that none waits for another.
+    fn alone(&self) -> bool {
+        self.job.nodes() == Some(1)
     }
 
     /// How the job ended, when it failed.

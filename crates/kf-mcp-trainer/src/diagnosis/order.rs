@@ -4,7 +4,7 @@
 use super::Finding;
 
 /// The words of findings, causes first.
-const ORDER: [&str; 31] = [
+const ORDER: [&str; 32] = [
     // It is told to wait.
     "RunsElsewhere",
     "WaitsInQueue",
@@ -30,6 +30,7 @@ const ORDER: [&str; 31] = [
     "ContainerConfig",
     "MountFailed",
     // They end.
+    "CommandNotFound",
     "OOMKilled",
     "ProcessKilled",
     "GpuOutOfMemory",
@@ -94,6 +95,7 @@ mod tests {
                 &["NodeShutdown", "ExitCode", "FailedJobs"],
             ),
             (&["NcclTimeout", "OOMKilled"], &["OOMKilled", "NcclTimeout"]),
+            (&["NcclTimeout", "CommandNotFound"], &["CommandNotFound", "NcclTimeout"]),
             (
                 &["CrashLoop", "ImagePull", "MissingClaim"],
                 &["MissingClaim", "ImagePull", "CrashLoop"],

@@ -2,19 +2,19 @@
 
 use super::happened::names_missing;
 use crate::pods::Pod;
+use crate::shortage::Shortage;
 
 /// The word of a finding, where a message tells more than its reason.
 pub(super) fn refined<'a>(code: &'a str, message: &str) -> &'a str {
-    let lower = message.to_ascii_lowercase();
     match code {
-        "VolumePending" if lower.contains("persistentvolumeclaim \"") && lower.contains("not found") => "MissingClaim",
         "ContainerConfig" if names_missing(message) => "MissingSecret",
         other => other,
     }
 }
 
 /// What a finding about a pod means.
-pub(super) fn words(code: &str, pod: &Pod) -> String {
+pub(super) fn words(code: &str, message: &str, pod: &Pod) -> String {
+    let never = || Shortage::of(message).words();
     match code {
         "QuotaExceeded" => "a quota of the namespace leaves no room for its pods".into(),
         "Preempted" => "pods of a higher priority took its place".into(),
@@ -23,7 +23,10 @@ pub(super) fn words(code: &str, pod: &Pod) -> String {
         "MissingClaim" => "a PersistentVolumeClaim that the pods mount does not exist".into(),
         "VolumePending" => "a volume that the pods need is not there yet".into(),
         "SchedulingGated" => "a scheduling gate holds its pods back".into(),
-        "Unschedulable" => format!("no node can take the pod{}", asks(pod)),
+        "Unschedulable" => match never() {
+            Some(why) => why.to_owned(),
+            None => format!("no node can take the pod{}", asks(pod)),
+        },
         "ImagePull" => "the image cannot be pulled".into(),
         "MissingSecret" => "a Secret or ConfigMap that the pods need is not there, or lacks a key".into(),
         "ContainerConfig" => "the container cannot be made as it is described".into(),

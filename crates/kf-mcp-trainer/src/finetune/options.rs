@@ -172,9 +172,28 @@ impl TuneOptions {
             split: self.split(problems),
             train_on_input: self.dataset_train_on_input,
             system_prompt: self.prompt(problems),
-            column_map: self.dataset_column_map.clone().unwrap_or_default(),
+            column_map: self.columns(problems),
             ..usual
         }
+    }
+
+    /// torchtune ends with an error where one of its two names is missing, after all devices were taken.
+    fn columns(&self, problems: &mut Problems) -> BTreeMap<String, String> {
+        let columns = self.dataset_column_map.clone().unwrap_or_default();
+        let known = |name: &String| matches!(name.as_str(), "input" | "output");
+        let both = columns.keys().filter(|name| known(name)).count() == 2;
+        if !columns.is_empty() && !both {
+            problems.add(
+                "dataset_column_map",
+                r#"must name the dataset's columns for both input and output, like {"input": "instruction", "output": "response"}"#,
+            );
+        } else if let Some(odd) = columns.keys().find(|name| !known(name)) {
+            problems.add(
+                format!("dataset_column_map.{odd}"),
+                "is not read: there are input and output",
+            );
+        }
+        columns
     }
 
     fn dtype(&self, problems: &mut Problems) -> Option<Dtype> {

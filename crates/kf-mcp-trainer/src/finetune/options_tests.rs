@@ -64,6 +64,15 @@ fn contradictions_are_told_by_their_field() {
         (json!({"dataset_source": "tsv"}), "dataset_source"),
         (json!({"dataset_split": "train $(x)"}), "dataset_split"),
         (json!({"dataset_system_prompt": "a\0"}), "dataset_system_prompt"),
+        (json!({"dataset_column_map": {"input": "q"}}), "dataset_column_map"),
+        (
+            json!({"dataset_column_map": {"instruction": "q", "response": "a"}}),
+            "dataset_column_map",
+        ),
+        (
+            json!({"dataset_column_map": {"input": "q", "output": "a", "text": "t"}}),
+            "dataset_column_map.text",
+        ),
     ] {
         let (_, _, wrong) = told(given.clone());
         assert!(wrong.starts_with(&format!("`{field}` ")), "{given}: {wrong}");

@@ -1,7 +1,7 @@
 //! What surprises those who fine-tune, and how much memory it likely takes.
 
 use kf_mcp_trainjob::Runtime;
-use kf_mcp_trainjob::torchtune::{Source, TuneModel, Tuning};
+use kf_mcp_trainjob::torchtune::{Source, TuneModel};
 
 use super::devices::Devices;
 use super::fetch::{FetchOptions, Origins, is_hub, is_s3};
@@ -24,7 +24,6 @@ pub(crate) struct Warned<'a> {
     pub(crate) fetch: &'a FetchOptions,
     pub(crate) runtime: &'a Runtime,
     pub(crate) model: TuneModel,
-    pub(crate) tuning: &'a Tuning,
     pub(crate) trained: Trained,
     /// The labels of the job.
     pub(crate) labels: Vec<&'a str>,
@@ -55,10 +54,6 @@ pub(crate) fn warnings(warned: &Warned, devices: &Devices) -> Vec<String> {
     origins(warned, &mut told);
     if warned.trained.dora && warned.trained.quantised {
         told.push("DoRA on a quantised model runs with the configuration of LoRA, not of QLoRA".into());
-    }
-    let columns = &warned.tuning.column_map;
-    if !columns.is_empty() && !["input", "output"].iter().all(|key| columns.contains_key(*key)) {
-        told.push("dataset_column_map usually names both input and output".into());
     }
     told
 }

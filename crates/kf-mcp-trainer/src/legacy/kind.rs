@@ -77,7 +77,7 @@ impl LegacyKind {
         }
     }
 
-    fn named(word: &str) -> Option<&'static Self> {
+    pub(crate) fn named(word: &str) -> Option<&'static Self> {
         let word = word.trim();
         let fits =
             |kind: &&Self| kind.name.eq_ignore_ascii_case(word) || kind.resource.plural.eq_ignore_ascii_case(word);

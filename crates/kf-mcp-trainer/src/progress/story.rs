@@ -212,8 +212,14 @@ impl Story {
     pub(crate) fn told(mut self) -> Told {
         let position = self.position();
         let wanted = self.wanted.take().unwrap_or_default();
-        self.metrics
-            .retain(|metric| metric.name.to_lowercase().contains(&wanted));
+        let fits = |metric: &Growing| metric.name.to_lowercase().contains(&wanted);
+        // Who asks for a metric that there is not is told those that there are.
+        let rest: Vec<String> = if self.metrics.iter().any(fits) {
+            Vec::new()
+        } else {
+            self.metrics.iter().map(|metric| metric.name.clone()).collect()
+        };
+        self.metrics.retain(fits);
         // What is trained for comes first, the rest in the order of the log.
         self.metrics.sort_by_key(|metric| {
             let name = metric.name.as_str();
@@ -232,7 +238,7 @@ impl Story {
             matched: self.matched,
             position,
             metrics: self.metrics.into_iter().map(Growing::told).collect(),
-            others: others.into_iter().map(|metric| metric.name).collect(),
+            others: others.into_iter().map(|metric| metric.name).chain(rest).collect(),
             updated: self.updated,
         }
     }

@@ -61,7 +61,9 @@ impl<'a> Script<'a> {
             let facts = python::read(wanted.script);
             facts.judge(wanted.script, problems, &mut warnings);
             policy.judge(&facts, problems, &mut warnings);
-            arguments::check(&facts, wanted.func_args, problems)
+            let start = arguments::check(&facts, wanted.func_args, problems);
+            warnings.extend(facts.left_out(&start));
+            start
         } else {
             Start::AsItIs { line: None }
         };

@@ -97,6 +97,23 @@ pub(crate) fn facts_with(name: &str, given: &Given, published: &Published) -> Op
             dims_from: Source::Table,
         });
     }
+    // The same but for its depth, as pruned and stacked models are.
+    let deeper = table.filter(|known| {
+        let dims = &known.model.dims;
+        let wide = given.hidden.is_none_or(|hidden| hidden == dims.hidden);
+        given.params.is_none() && wide && dims.cross_layers == 0
+    });
+    if let (Some(known), Some(layers)) = (deeper, given.layers) {
+        let mut model = known.model;
+        model.dims.layers = layers;
+        model.params = model.dims.params();
+        return Some(Facts {
+            model,
+            name: Some(known.name),
+            params_from: Source::Caller,
+            dims_from: Source::Caller,
+        });
+    }
     let (params, params_from) = match given.params {
         Some(params) => (Some(params as f64), Source::Caller),
         None if told.is_some() => (told.map(|size| size.params), Source::Name),
@@ -213,6 +230,12 @@ mod tests {
             ..none
         };
         assert_eq!(told(pruned), Some((8.0, 3072, 32, "medium")));
+        // One of half the depth has about half the parameters, and no size that its name tells.
+        let half = Given {
+            layers: Some(16),
+            ..none
+        };
+        assert_eq!(told(half), Some((4.54, 4096, 16, "medium")));
         assert_eq!(
             told(Given {
                 params: Some(8_100_000_000),

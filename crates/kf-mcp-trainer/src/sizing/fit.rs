@@ -143,10 +143,12 @@ pub(crate) fn usual(plan: &Plan, asked: Layout) -> Option<(Layout, u32)> {
     let fitting = SIZES.iter().find(|(_, gib)| Verdict::of(need, *gib) == Verdict::Yes);
     match fitting {
         Some((size, _)) if *size <= LARGE.0 => Some((asked, *size)),
-        _ => match least(plan, LARGE.1) {
-            Some(gpus) => Some((Layout::over(gpus, NODE), LARGE.0)),
-            None => fitting.map(|(size, _)| (asked, *size)),
-        },
+        _ => {
+            let spread = |(size, gib): (u32, f64)| Some((Layout::over(least(plan, gib)?, NODE), size));
+            let asked = || fitting.map(|(size, _)| (asked, *size));
+            let larger = || SIZES.into_iter().filter(|(size, _)| *size > LARGE.0).find_map(spread);
+            spread(LARGE).or_else(asked).or_else(larger)
+        }
     }
 }
 

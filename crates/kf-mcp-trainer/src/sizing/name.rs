@@ -44,11 +44,21 @@ pub(super) fn words(name: &str) -> Vec<String> {
 /// The size in a name: the largest of `7b`, `1.5B`, `350m`, `1b7` and `8x7b`; `A3B`, the active part of a mixture, is none.
 pub(super) fn size(name: &str) -> Option<Size> {
     let words = words(name);
+    // `17B-16E`: what is named is what 16 experts' layers use for one token, and not the size.
+    if words.iter().any(|word| is_experts(word)) {
+        return None;
+    }
     let sizes = words.iter().enumerate().filter_map(|(at, word)| {
         let active = at > 0 && words[at - 1] == "a";
         read(word).filter(|_| !active)
     });
     sizes.max_by(|a, b| a.params.total_cmp(&b.params))
+}
+
+/// `16e`: how many experts there are.
+fn is_experts(word: &str) -> bool {
+    let count = word.strip_suffix('e').unwrap_or_default();
+    !count.is_empty() && count.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 fn read(word: &str) -> Option<Size> {
@@ -96,6 +106,7 @@ mod tests {
             ("bloom-1b7", Some(1.7e9)),
             ("Acme-8x7B-v0.1", Some(0.83 * 56e9)),
             ("Acme3-30B-A3B", Some(30e9)),
+            ("Acme-4-Scout-17B-16E-Instruct", None),
             ("acme-13b-bnb-4bit", Some(13e9)),
             ("acme-3-mini-128k", None),
             ("acme", None),

@@ -8,6 +8,7 @@ use kf_mcp_trainjob::{Runtime, count, devices, label_key, label_value, max_name_
 use serde_json::{Map, Value, json};
 
 use super::{Checked, Problems, Wishes, env, queue};
+use crate::pods::outside;
 
 /// More than any node has.
 const MOST_GPUS: u32 = 1024;
@@ -142,6 +143,11 @@ fn pods(wishes: &Wishes, problems: &mut Problems) {
             );
         }
     }
+    for (at, toleration) in pods.tolerations.iter().enumerate() {
+        if let Err(why) = tolerates(toleration) {
+            problems.add(format!("tolerations[{at}]"), why);
+        }
+    }
     let mut names = BTreeSet::new();
     for (at, volume) in pods.volumes.iter().enumerate() {
         let (field, name) = (format!("volumes[{at}]"), text(volume, "name"));
@@ -170,12 +176,41 @@ fn pods(wishes: &Wishes, problems: &mut Problems) {
                 format!("mounts `{name}` a second time: a job can mount each volume once"),
             );
         }
+        if text(mount, "subPath").split('/').any(|part| part == "..") {
+            problems.add(&field, "must have a `subPath` without `..`");
+        }
         if !path.starts_with('/') || path.contains(':') {
             problems.add(&field, "must have an absolute `mountPath` without `:`");
         } else if !paths.insert(path) {
             problems.add(&field, format!("has the mountPath `{path}` of another mount"));
         }
     }
+}
+
+/// What the API server checks when pods are made, which is too late: the job is there by then.
+fn tolerates(toleration: &Map<String, Value>) -> Result<(), String> {
+    let one_of = |key: &str, known: &[&str]| match text(toleration, key) {
+        "" => Ok(()),
+        word if known.contains(&word) => Ok(()),
+        word => Err(format!(
+            "has the {key} `{}`, not one of {}",
+            outside(word),
+            known.join(", ")
+        )),
+    };
+    one_of("operator", &["Exists", "Equal", "Lt", "Gt"])?;
+    one_of("effect", &["NoSchedule", "PreferNoSchedule", "NoExecute"])?;
+    let exists = text(toleration, "operator") == "Exists";
+    if exists && !text(toleration, "value").is_empty() {
+        return Err("has a value beside operator Exists, which takes any: leave one of them out".into());
+    }
+    if !exists && text(toleration, "key").is_empty() {
+        return Err("has no key, which only operator Exists does without".into());
+    }
+    if toleration.contains_key("tolerationSeconds") && text(toleration, "effect") != "NoExecute" {
+        return Err("has tolerationSeconds, which need effect NoExecute".into());
+    }
+    Ok(())
 }
 
 fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -228,14 +263,28 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime, mut problems: Probl
         .flatten()
         .map(|volume| text(volume, "name"))
         .collect();
+    let has = || volumes.unwrap_or_default().iter().chain(&runtime.claims);
+    for (at, volume) in job.volumes.iter().flatten().enumerate() {
+        let name = text(volume, "name");
+        if has().any(|volume| volume == name) {
+            let why = format!("has the name `{name}` of a volume of the runtime: give it another");
+            problems.add(format!("volumes[{at}]"), why);
+        }
+    }
     for (at, mount) in job.volume_mounts.iter().flatten().enumerate() {
         let name = text(mount, "name");
-        let known = own.contains(name)
-            || volumes
-                .unwrap_or_default()
-                .iter()
-                .chain(&runtime.claims)
-                .any(|volume| volume == name);
+        let path = text(mount, "mountPath").trim_end_matches('/');
+        let there = runtime.node().into_iter().flat_map(|node| &node.mounts);
+        let taken = there
+            .filter(|(_, volume)| *volume != name)
+            .find(|(of, _)| of.trim_end_matches('/') == path);
+        if let Some((_, volume)) = taken {
+            let why = format!(
+                "has the mountPath `{path}`, where the runtime mounts its volume `{volume}`: mount it elsewhere"
+            );
+            problems.add(format!("volume_mounts[{at}]"), why);
+        }
+        let known = own.contains(name) || has().any(|volume| volume == name);
         if !known {
             problems.add(
                 format!("volume_mounts[{at}]"),

@@ -33,7 +33,8 @@ fn runtime(policy: &str, framework: &str, container: &str) -> Runtime {
     let value = json!({"metadata": {"name": "r", "labels": {"trainer.kubeflow.org/framework": framework}},
         "spec": {"mlPolicy": {policy: {}}, "template": {"spec": {"replicatedJobs": [{"name": "node", "template": {
             "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
-            "spec": {"template": {"spec": {"containers": [{"name": container, "image": "x"}], "volumes": [{"name": "shm"}]}}}}}]}}}});
+            "spec": {"template": {"spec": {"volumes": [{"name": "shm"}],
+                "containers": [{"name": container, "image": "x", "volumeMounts": [{"name": "initializer", "mountPath": "/workspace"}]}]}}}}}]}}}});
     Runtime::from_value(&value, RuntimeScope::Cluster)
 }
 
@@ -179,4 +180,90 @@ fn without_a_program_of_the_callers_no_gpu_is_asked_for() {
     };
     let checked = of_arguments(&wishes, Problems::default()).unwrap();
     assert_eq!(checked, Checked::default());
+}
+
+#[test]
+fn what_would_be_refused_when_pods_are_made_is_refused_before() {
+    let said = |toleration: Value| {
+        let job = JobOptions {
+            tolerations: Some(list(json!([toleration]))),
+            ..job()
+        };
+        let told = of_arguments(&wishes(&job, &ProgramOptions::default()), Problems::default());
+        told.map_err(|error| error.answered).err().unwrap_or_default()
+    };
+    for (toleration, word) in [
+        (json!({"operator": "Exists"}), ""),
+        (json!({"key": "gpu", "value": "a", "effect": "NoSchedule"}), ""),
+        (
+            json!({"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}),
+            "",
+        ),
+        (json!({"key": "gpu", "operator": "Exist"}), "the operator `Exist`"),
+        (json!({"key": "gpu", "effect": "NoSchedul"}), "the effect `NoSchedul`"),
+        (
+            json!({"key": "gpu", "operator": "Exists", "value": "a"}),
+            "has a value beside operator Exists",
+        ),
+        (json!({"value": "a"}), "has no key"),
+        (json!({"key": "gpu", "tolerationSeconds": 60}), "need effect NoExecute"),
+    ] {
+        let told = said(toleration.clone());
+        assert!(
+            told.is_empty() == word.is_empty() && told.contains(word),
+            "{toleration}: {told}"
+        );
+    }
+    let job = JobOptions {
+        volumes: Some(list(json!([{"name": "v", "emptyDir": {}}]))),
+        volume_mounts: Some(list(json!([{"name": "v", "mountPath": "/v", "subPath": "a/../b"}]))),
+        ..job()
+    };
+    let told = of_arguments(&wishes(&job, &ProgramOptions::default()), Problems::default());
+    assert!(told.unwrap_err().answered.contains("`subPath` without `..`"));
+}
+
+#[test]
+fn nothing_takes_the_place_of_what_the_runtime_mounts() {
+    let mut runtime = runtime("torch", "torch", "node");
+    runtime.claims = vec!["initializer".to_owned()];
+    let said = |volumes: Value, mounts: Value| {
+        let job = JobOptions {
+            volumes: Some(list(volumes)),
+            volume_mounts: Some(list(mounts)),
+            ..job()
+        };
+        let told = of_runtime(&wishes(&job, &ProgramOptions::default()), &runtime, Problems::default());
+        told.map_err(|error| error.answered).err().unwrap_or_default()
+    };
+    let own = json!([{"name": "v", "emptyDir": {}}]);
+    for (volumes, path, word) in [
+        (
+            own.clone(),
+            "/workspace/",
+            "where the runtime mounts its volume `initializer`",
+        ),
+        (own, "/workspace/output", ""),
+        (
+            json!([{"name": "initializer", "emptyDir": {}}, {"name": "v", "emptyDir": {}}]),
+            "/x",
+            "has the name `initializer` of a volume",
+        ),
+        (
+            json!([{"name": "shm", "emptyDir": {}}, {"name": "v", "emptyDir": {}}]),
+            "/x",
+            "has the name `shm` of a volume",
+        ),
+    ] {
+        let told = said(volumes, json!([{"name": "v", "mountPath": path}]));
+        assert!(
+            told.is_empty() == word.is_empty() && told.contains(word),
+            "{path}: {told}"
+        );
+    }
+    // The runtime's own volume may be mounted elsewhere.
+    assert_eq!(
+        said(json!([]), json!([{"name": "initializer", "mountPath": "/other"}])),
+        ""
+    );
 }

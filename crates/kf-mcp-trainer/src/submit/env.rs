@@ -8,8 +8,24 @@ use super::{Problems, Wishes};
 
 /// As many as Trainer takes.
 const MOST: usize = 128;
+/// As many bytes as Linux takes in one argument or variable, with the zero at its end.
+const MOST_BYTES: usize = (128 << 10) - 1;
 /// Where a value can come from.
 const SOURCES: [&str; 4] = ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"];
+
+/// What no program is started with.
+fn too_long(bytes: usize) -> String {
+    format!(
+        "has {bytes} bytes, and Linux starts no program with more than 128 KiB in one: have the program read it from a volume"
+    )
+}
+
+/// Arguments that no program is started with.
+pub(crate) fn long_words(field: &str, words: &[String], problems: &mut Problems) {
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| word.len() > MOST_BYTES) {
+        problems.add(format!("{field}[{at}]"), too_long(word.len()));
+    }
+}
 
 /// The variables as Kubernetes writes them, in the order of their names.
 pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> {
@@ -30,6 +46,7 @@ pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> 
                 Err(why) => problems.add(&field, why),
             },
             Value::Array(_) => problems.add(&field, "must be a text or a reference"),
+            Value::Null => problems.add(&field, "is null: leave it out, or give a text"),
             plain => {
                 let text = plain.as_str().map_or_else(|| plain.to_string(), str::to_owned);
                 if is_clear_secret(name, &text) {
@@ -41,6 +58,11 @@ pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> 
                         "put the value into a Secret of the namespace and give a reference, for example ",
                         r#"env {"HF_TOKEN": {"secretKeyRef": {"name": "SECRET", "key": "KEY"}}}"#
                     ));
+                    continue;
+                }
+                // With its name and the sign between them.
+                if name.len() + text.len() + 1 > MOST_BYTES {
+                    problems.add(&field, too_long(text.len()));
                     continue;
                 }
                 variables.push(json!({"name": name, "value": text}));
@@ -117,6 +139,30 @@ mod tests {
                 .err()
                 .unwrap_or_default(),
         )
+    }
+
+    #[test]
+    fn what_no_program_starts_with_is_refused() {
+        let (variables, wrong) =
+            told(json!({"A": null, "B": "x".repeat(MOST_BYTES - 2), "C": "x".repeat(MOST_BYTES - 1)}));
+        assert_eq!(variables.len(), 1);
+        assert!(
+            wrong.contains("`env.A` is null") && wrong.contains("`env.C` has 131070 bytes"),
+            "{wrong}"
+        );
+        let mut problems = Problems::default();
+        long_words(
+            "args",
+            &["x".repeat(MOST_BYTES), "x".repeat(MOST_BYTES + 1)],
+            &mut problems,
+        );
+        assert!(
+            problems
+                .settle("t")
+                .unwrap_err()
+                .answered
+                .starts_with("`args[1]` has 131072 bytes")
+        );
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub(crate) struct ProgramOptions {
     #[schemars(extend("default" = 1))]
     pub(crate) gpu_per_node: Option<u32>,
     /// Text, or {"secretKeyRef": {"name", "key"}}, by name.
+    #[schemars(extend("x-nulls" = true))]
     pub(crate) env: Option<Map<String, Value>>,
     /// Default one per GPU, else per CPU.
     pub(crate) num_proc_per_node: Option<u32>,

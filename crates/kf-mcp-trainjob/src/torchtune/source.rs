@@ -66,9 +66,19 @@ impl Data {
     }
 }
 
+/// What stands before the name of a dataset in addresses of the Hub.
+const DATASETS: &str = "datasets/";
+
 impl Source {
     /// Reads where a model comes from: `hf://org/name`, `org/name`, `s3://bucket/path`, `pvc://claim/path`.
     pub fn model(text: &str) -> Result<Self, String> {
+        let place = text
+            .trim()
+            .trim_start_matches("https://huggingface.co/")
+            .trim_start_matches("hf://");
+        if place.starts_with(DATASETS) {
+            return Err("names a dataset of the Hub".into());
+        }
         let source = Self::read(text)?;
         match source {
             Self::Hub { path, .. } if !path.is_empty() => {
@@ -108,16 +118,13 @@ impl Source {
         let (scheme, rest) = text.split_once("://").unwrap_or(("hf", text));
         match scheme {
             "hf" => hub(rest),
-            "https" => match rest.strip_prefix("huggingface.co/") {
-                Some(rest) => hub(rest.strip_prefix("datasets/").unwrap_or(rest)),
-                None => Err(forms()),
-            },
+            "https" => rest.strip_prefix("huggingface.co/").map_or_else(|| Err(forms()), hub),
             "s3" => {
                 let (bucket, prefix) = split(rest);
                 let good = (3..=63).contains(&bucket.len()) && is_word(bucket);
                 let prefix = prefix.trim_start_matches('/').to_owned();
                 if !good {
-                    return Err("must be like s3://BUCKET/PATH".into());
+                    return Err("must be like s3://BUCKET/PATH, with a bucket of 3 to 63 characters".into());
                 }
                 inside(&prefix)?;
                 Ok(Self::S3 {
@@ -214,6 +221,11 @@ fn forms() -> String {
 
 /// The initializer takes the first two segments for the repository, and fails when there is one.
 fn hub(rest: &str) -> Result<Source, String> {
+    // As the Hub's own addresses say it; a model has nothing before its organisation.
+    let rest = rest.strip_prefix(DATASETS).unwrap_or(rest);
+    if rest.starts_with("spaces/") {
+        return Err("names a space of the Hub, which has neither weights nor data".into());
+    }
     let mut parts = rest.splitn(3, '/');
     let (organisation, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let path = parts.next().unwrap_or_default().trim_matches('/');

@@ -25,6 +25,8 @@ fn item_7_to_9_a_dataset_is_where_its_address_says() {
             "hf://tatsu-lab/alpaca/data dir /workspace/dataset/data",
         ),
         ("https://huggingface.co/datasets/a/b", "hf://a/b dir /workspace/dataset"),
+        ("hf://datasets/a/b", "hf://a/b dir /workspace/dataset"),
+        ("datasets/a/b/data", "hf://a/b/data dir /workspace/dataset/data"),
         (
             "hf://a/b/v1.2/data",
             "hf://a/b/v1.2/data dir /workspace/dataset/v1.2/data",
@@ -142,4 +144,27 @@ fn the_name_of_a_file_tells_its_format() {
     ] {
         assert_eq!(format(given), want, "{given}");
     }
+}
+
+#[test]
+fn datasets_and_spaces_of_the_hub_are_no_models() {
+    for address in [
+        "hf://datasets/a/b",
+        "datasets/a/b",
+        "https://huggingface.co/datasets/a/b",
+    ] {
+        assert_eq!(
+            told(Source::model(address)),
+            "! names a dataset of the Hub",
+            "{address}"
+        );
+    }
+    for address in ["hf://spaces/a/b", "https://huggingface.co/spaces/a/b"] {
+        assert!(told(Source::model(address)).contains("a space of the Hub"), "{address}");
+        assert!(
+            told(Source::dataset(address)).contains("a space of the Hub"),
+            "{address}"
+        );
+    }
+    assert_eq!(told(Source::model("hf://a/b")).split(' ').next(), Some("hf://a/b"));
 }

@@ -83,6 +83,8 @@ pub(super) struct Facts {
     calls: Option<usize>,
     /// The line of `if __name__ == "__main__":`, and whether `train` is called from there.
     guard: Option<(usize, bool)>,
+    /// Whether more than one statement stands there.
+    guards_more: bool,
     /// What it uses.
     pub(super) uses: Vec<Use>,
     /// The line of a text that looks like a secret.
@@ -212,6 +214,15 @@ impl Facts {
         }
     }
 
+    /// What is left out when `train` is called with arguments, for a script that has more to do.
+    pub(super) fn left_out(&self, start: &Start) -> Option<String> {
+        let passed_by = self.guards_more && matches!(start, Start::Train { arguments: true, .. });
+        let (line, _) = self.guard.filter(|_| passed_by)?;
+        Some(format!(
+            "what stands under `if __name__ == \"__main__\":` (line {line}) is left out: with func_args, train is called instead"
+        ))
+    }
+
     /// How the job starts it. A script that comes to call `train` by itself must not have it called twice; what stands under
     /// `if __name__ == "__main__":` is left out when there are arguments for `train`.
     pub(super) fn start(&self, arguments: bool) -> Start {
@@ -262,6 +273,19 @@ mod tests {
         read(source).judge(source, &mut problems, &mut warnings);
         let wrong = problems.settle("t").map_err(|error| error.answered).err();
         (wrong.unwrap_or_default(), warnings)
+    }
+
+    #[test]
+    fn what_a_guard_does_besides_training_is_missed() {
+        let left_out = |script: &str, arguments: bool| {
+            let facts = read(script);
+            facts.left_out(&facts.start(arguments))
+        };
+        let more = "def train(lr=1): pass\nif __name__ == '__main__':\n    setup()\n    train()\n";
+        assert!(left_out(more, true).is_some_and(|told| told.contains("(line 4) is left out")));
+        assert_eq!(left_out(more, false), None);
+        let only = "def train(lr=1): pass\nif __name__ == '__main__':\n    train()\n";
+        assert_eq!(left_out(only, true), None);
     }
 
     #[test]

@@ -35,6 +35,8 @@ struct Reader<'s> {
     at_top: Vec<(&'s str, usize)>,
     in_guard: Vec<(&'s str, usize)>,
     guard: Option<usize>,
+    /// Whether more than one statement stands under the guard.
+    guards_more: bool,
     train: Option<Train>,
     aliases: BTreeMap<&'s str, String>,
     uses: BTreeMap<String, usize>,
@@ -69,6 +71,8 @@ impl<'s> Reader<'s> {
                 let condition = walk::field(node, "condition", self.source).unwrap_or_default();
                 if condition.len() < 100 && condition.contains("__name__") && condition.contains("__main__") {
                     self.guard = Some(walk::line(node));
+                    let block = node.child_by_field_name("consequence");
+                    self.guards_more = block.is_some_and(|block| block.named_child_count() > 1);
                     self.places.push((depth, Place::Guard));
                 }
             }
@@ -251,6 +255,7 @@ impl<'s> Reader<'s> {
         Facts {
             calls,
             guard,
+            guards_more: self.guards_more,
             uses: uses.map(|(name, line)| Use { name, line }).collect(),
             train: self.train,
             secret: self.secret,

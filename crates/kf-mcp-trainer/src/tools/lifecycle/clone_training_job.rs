@@ -16,7 +16,7 @@ use super::reality;
 use crate::copy::{Changes, called, copied};
 use crate::differences::{Difference, bounded};
 use crate::pods::outside;
-use crate::refusal::{CHECK, of_job};
+use crate::refusal::{CHECK_TRAINJOB, of_job};
 use crate::runtimes;
 use crate::submit::{self, Checked, JobOptions, Problems, Program, ProgramOptions, Wishes, is_clear_secret};
 use crate::tools::training::plan::{self, ACCESS, Pinned, Submit, Submitted, Summary};
@@ -45,6 +45,7 @@ pub struct CloneTrainingJob {
     /// All new arguments.
     args: Option<Vec<String>>,
     /// Variables to set: text, or {"secretKeyRef": {"name", "key"}}.
+    #[schemars(extend("x-nulls" = true))]
     env: Option<Map<String, Value>>,
     /// Other runtime.
     runtime: Option<String>,
@@ -100,7 +101,7 @@ impl Change for CloneTrainingJob {
         let checked = submit::of_arguments(&self.wishes(&wish, &own), self.problems())?;
         let namespace = cx.namespace(self.namespace.as_ref()).await?;
         let source = cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name).await;
-        let source = source.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
+        let source = source.map_err(|error| of_job(error, &self.name, &namespace, CHECK_TRAINJOB))?;
         let job = TrainJob::from_value(&source).0;
         let runtime = self.find_runtime(cx, &job, &namespace).await?;
         let nodes = self.nodes(&job, &runtime);
@@ -115,6 +116,7 @@ impl Change for CloneTrainingJob {
 
         let new = TrainJob::from_value(&copy.body).0;
         let mut warnings = self.warnings(&new, &runtime, nodes);
+        warnings.extend(self.of_torchtune(&job, &new));
         let (changes, more) = bounded(copy.changes);
         warnings.extend(more);
         let submit = Submit::new(
@@ -287,6 +289,41 @@ impl CloneTrainingJob {
                 "env {} holds a secret in clear text, which everybody who may read the job can see: set a secretKeyRef instead",
                 outside(&clear.join(", "))
             ));
+        }
+        warnings
+    }
+}
+
+/// How torchtune's arguments begin that decide what is trained on what: without them the recipe has its own.
+const RECIPE: [&str; 3] = ["dataset", "model.lora", "model.use_dora"];
+
+impl CloneTrainingJob {
+    /// What a copy of a fine-tuning loses: its arguments are made for one model, and the recipe's own stand for those that lack.
+    fn of_torchtune(&self, old: &TrainJob, new: &TrainJob) -> Vec<String> {
+        let words = |job: &TrainJob| job.spec.trainer.clone().unwrap_or_default();
+        let (old, new) = (words(old), words(new));
+        if !old.command.starts_with(&["tune".to_owned(), "run".to_owned()]) {
+            return Vec::new();
+        }
+        let key = |word: &String| word.split('=').next().unwrap_or_default().to_owned();
+        let has: Vec<String> = new.args.iter().chain(&new.command).map(key).collect();
+        let said = old.args.iter().chain(&old.command).map(key);
+        let lost: Vec<String> = said
+            .filter(|word| RECIPE.iter().any(|begin| word.starts_with(begin)) && !has.contains(word))
+            .collect();
+        let mut warnings = Vec::new();
+        if !lost.is_empty() {
+            warnings.push(outside(&format!(
+                "args lack {} of the job that is copied: torchtune then takes its recipe's own dataset and trains without LoRA. Give \
+                 all arguments, or use fine_tune",
+                lost.join(", ")
+            )));
+        }
+        if self.runtime.is_some() && self.args.is_none() {
+            warnings.push(
+                "the arguments are made for the model of the old runtime; fine_tune chooses those of another"
+                    .to_owned(),
+            );
         }
         warnings
     }

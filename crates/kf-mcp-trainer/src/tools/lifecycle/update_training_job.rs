@@ -166,8 +166,12 @@ impl Change for UpdateTrainingJob {
                 "it is {}: a job that has ended has nothing to pause or resume",
                 status.as_str()
             );
+            let again = match kind {
+                JobKind::TrainJob => "clone_training_job submits it again",
+                JobKind::Legacy(_) => "to run it again, submit it under another name",
+            };
             return Err(ToolError::new(ErrorCode::Unsupported, asked, why)
-                .fix("its pods hold no devices any more; to run it again, submit it under another name"));
+                .fix(format!("its pods hold no devices any more; {again}")));
         }
         let mut plan = Update {
             kind,

@@ -16,7 +16,7 @@ use crate::events::{Event, newest_first};
 use crate::legacy::JobKind;
 use crate::loglines::Tail;
 use crate::pods::{self, Pod, outside};
-use crate::refusal::{CHECK, of_job, said};
+use crate::refusal::{CHECK_TRAINJOB, of_job, said};
 use crate::steps::training_pods;
 
 /// Pods that are read: as many as one page may have.
@@ -67,7 +67,7 @@ impl Tool for DiagnoseTrainingJob {
             cx.kube().get::<Value>(&TRAIN_JOBS, Some(&namespace), &self.name),
             cx.kube().list(&PODS, Some(&namespace), &query),
         );
-        let object = object.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
+        let object = object.map_err(|error| of_job(error, &self.name, &namespace, CHECK_TRAINJOB))?;
         let (job, problem) = TrainJob::from_value(&object);
         let mut seen = Seen::default();
         seen.notes.extend(problem);

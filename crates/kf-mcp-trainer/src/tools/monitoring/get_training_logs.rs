@@ -19,6 +19,7 @@ use crate::follow::{End, follow};
 use crate::legacy::{self, JobKind, with_legacy};
 use crate::loglines::{Tail, pattern};
 use crate::pods::{Pod, Run, index_of, outside, steps};
+use crate::steps::{stands_in, telling};
 
 /// How long a log is followed.
 const FOLLOW: Duration = Duration::from_secs(50);
@@ -102,8 +103,11 @@ impl Tool for GetTrainingLogs {
             self.follow_log(cx, &place, &mut tail, &mut logs).await?;
         } else {
             if self.follow {
-                logs.hints
-                    .push("not followed: there is no run at the moment that could print more".into());
+                let why = match self.previous {
+                    Some(true) => "not followed: previous=true asks for a run that has ended",
+                    _ => "not followed: there is no run at the moment that could print more",
+                };
+                logs.hints.push(why.into());
             }
             let rest = READ.saturating_sub(begun.elapsed());
             timeout(rest, self.read_log(cx, &place, &mut tail, &mut logs))
@@ -168,6 +172,9 @@ impl GetTrainingLogs {
             .map_or_else(|| steps(&pods), |kind| legacy::steps(kind, &pods));
         if let Some(kind) = kind.legacy() {
             logs.step = legacy::alias(kind, &self.step, &steps);
+        } else {
+            logs.step = telling(&self.step, &steps);
+            logs.hints.extend(stands_in(&logs.step, &self.step));
         }
         let Some(pod) = steps.get(&logs.step) else {
             let mpi = kind == JobKind::TrainJob && index_of("node-0", &pods).is_none();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kf_mcp_core::kube::resources::{POD_METRICS, TRAIN_JOBS};
 use kf_mcp_core::kube::{KubeError, ListQuery, LogQuery};
 use kf_mcp_core::{Access, Cx, Namespace, Next, Phase, Tool, ToolError, ToolSpec, text};
@@ -21,13 +21,15 @@ use crate::gpu_use::Gpu;
 use crate::legacy::JobKind;
 use crate::pods::{self, JOB, Pod, Run, index_of, outside};
 use crate::progress::{Story, chart};
-use crate::refusal::{CHECK, of_job};
+use crate::refusal::{CHECK_TRAINJOB, of_job};
 use crate::reported::Reported;
-use crate::steps::training_pods;
+use crate::steps::{stands_in, telling, training_pods};
 use crate::usage::Used;
 
 /// Lines that are read from the end of the log.
 const LINES: i64 = 3000;
+/// How long a running training may print nothing of its progress before that is told.
+const SILENT: SignedDuration = SignedDuration::from_mins(10);
 /// Steps whose use is told.
 const MOST_ROWS: usize = 100;
 
@@ -109,7 +111,7 @@ impl Tool for GetTrainingProgress {
             cx.kube().list(&POD_METRICS, Some(&namespace), &query),
             gpus(cx, &namespace, &self.name),
         );
-        let object = job.map_err(|error| of_job(error, &self.name, &namespace, CHECK))?;
+        let object = job.map_err(|error| of_job(error, &self.name, &namespace, CHECK_TRAINJOB))?;
         let mut told = Telling::default();
         let pods = match pods {
             Ok(pods) => pods,
@@ -131,6 +133,7 @@ kf_mcp_core::register!(GetTrainingProgress);
 /// The end of a log, or why there is none.
 #[derive(Debug, Default)]
 struct Log {
+    step: String,
     pod: Option<String>,
     previous: bool,
     lines: Vec<String>,
@@ -142,27 +145,27 @@ impl GetTrainingProgress {
     /// Reads the log of the step. Nothing to read is no error.
     async fn log(&self, cx: &Cx, namespace: &str, pods: &[Pod]) -> Result<Log, ToolError> {
         let steps = pods::steps(pods);
-        let Some(pod) = steps.get(&self.step) else {
+        let step = telling(&self.step, &steps);
+        let mut log = Log {
+            step: step.clone(),
+            ..Log::default()
+        };
+        let Some(pod) = steps.get(&step) else {
             if steps.is_empty() {
-                return Ok(Log::default());
+                return Ok(log);
             }
             let launcher = index_of("node-0", pods).is_none();
-            let why = why::no_step(&self.name, &self.step, &steps, launcher);
+            let why = why::no_step(&self.name, &step, &steps, launcher);
             // A job may be made of steps of other names: then it has no log to look into, and all the rest.
-            let why = if self.step == node_0() {
-                why.or_else(|error| Ok::<_, ToolError>(error.answered))
+            let why = if step == node_0() {
+                why.or_else(|error| Ok::<_, ToolError>(format!("{}; {}", error.answered, error.fix)))
             } else {
                 why
             };
-            return Ok(Log {
-                why: Some(why?),
-                ..Log::default()
-            });
+            log.why = Some(why?);
+            return Ok(log);
         };
-        let mut log = Log {
-            pod: Some(pod.metadata.name.clone()),
-            ..Log::default()
-        };
+        log.pod = Some(pod.metadata.name.clone());
         let container = pod.container();
         if let Some(reason) = pod.no_log_yet(container) {
             log.why = Some(reason);
@@ -200,6 +203,7 @@ impl GetTrainingProgress {
         if pods.is_empty() && why.is_none() {
             return None;
         }
+        told.notes.extend(stands_in(&log.step, &self.step));
         let mut story = Story::new(self.points.clamp(1, 200), self.metric.as_deref());
         let mut at = None;
         for line in &log.lines {
@@ -207,32 +211,27 @@ impl GetTrainingProgress {
             at = time.or(at);
             story.push(&text::clean(line), at);
         }
-        let mut from = FromLog::of(&self.step, log.pod.map(|pod| outside(&pod)), log.previous, story.told());
+        let progress = story.told();
+        if let Some(metric) = &self.metric
+            && progress.metrics.is_empty()
+            && !progress.others.is_empty()
+        {
+            let none = format!("no metric's name contains `{}`: see the others", outside(metric));
+            told.notes.push(none);
+        }
+        let silent = progress.updated.filter(|at| cx.now().duration_since(*at) > SILENT);
+        if let Some(at) = silent.filter(|_| pods.iter().any(|pod| pod.status.phase == "Running")) {
+            told.notes.push(format!(
+                "nothing of its progress was printed for {}: it evaluates, saves or hangs; get_training_logs shows the last lines",
+                text::age(at, cx.now())
+            ));
+        }
+        let mut from = FromLog::of(&log.step, log.pod.map(|pod| outside(&pod)), log.previous, progress);
         if from.matched == 0 && why.is_none() {
-            told.notes.push(self.unknown(from.lines, pods));
+            told.notes.push(unknown(&log.step, from.lines, pods));
         }
         from.why = why;
         Some(from)
-    }
-
-    /// What to do about a log without progress.
-    fn unknown(&self, lines: usize, pods: &[Pod]) -> String {
-        if lines == 0 {
-            return format!("{} has printed nothing yet", self.step);
-        }
-        let steps = pods::steps(pods);
-        let nodes = steps.keys().filter(|step| step.starts_with("node-")).count();
-        let last = format!("node-{}", nodes.saturating_sub(1));
-        let other = if nodes > 1 && self.step != last {
-            format!("; some frameworks print on the last rank only: step={last}")
-        } else {
-            String::new()
-        };
-        format!(
-            "the last {lines} lines of {} have no progress that is recognised (Hugging Face, torchtune, Lightning, Keras, \
-             XGBoost, tqdm, or lines such as `step=100 loss=0.5`); get_training_logs shows them{other}",
-            self.step
-        )
     }
 
     fn answer(
@@ -312,6 +311,25 @@ impl GetTrainingProgress {
         }
         chart::png(&chart::together(&log.metrics))
     }
+}
+
+/// What to do about a log without progress.
+fn unknown(step: &str, lines: usize, pods: &[Pod]) -> String {
+    if lines == 0 {
+        return format!("{step} has printed nothing yet");
+    }
+    let steps = pods::steps(pods);
+    let nodes = steps.keys().filter(|step| step.starts_with("node-")).count();
+    let last = format!("node-{}", nodes.saturating_sub(1));
+    let other = if nodes > 1 && step != last {
+        format!("; some frameworks print on the last rank only: step={last}")
+    } else {
+        String::new()
+    };
+    format!(
+        "the last {lines} lines of {step} have no progress that is recognised (Hugging Face, torchtune, Lightning, Keras, \
+         XGBoost, tqdm, or lines such as `step=100 loss=0.5`); get_training_logs shows them{other}"
+    )
 }
 
 /// A line with the time before it. What follows the first state of a redrawn line has none.

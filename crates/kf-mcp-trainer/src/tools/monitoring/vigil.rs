@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::events::Event;
 use crate::pods::{self, Pod, outside};
 use crate::reason::{self, Reason};
-use crate::refusal::{CHECK, said};
+use crate::refusal::{CHECK_TRAINJOB, said};
 use crate::steps::training_pods;
 use crate::waiting::{NO_PODS, NOT_RECONCILED, SUSPENDED, Standing, creation_failure, met, rests, scales_up};
 
@@ -129,7 +129,7 @@ impl<'a> Vigil<'a> {
             self.name, self.namespace
         );
         ToolError::new(ErrorCode::NotFound, asked, "there is no such training job")
-            .fix(CHECK)
+            .fix(CHECK_TRAINJOB)
             .tool("list_training_jobs")
     }
 

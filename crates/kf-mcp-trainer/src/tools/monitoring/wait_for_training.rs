@@ -11,10 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::vigil::{Ended, Vigil};
 use crate::reason::Reason;
+use crate::settings;
 use crate::waiting::advice;
 
-/// The longest wait, in seconds.
+/// The longest wait, in seconds, unless the operator sets less. Who runs the server beside an editor waits so long by default.
 const MOST: u64 = 600;
+/// How long is waited by default over HTTP, where proxies and clients end what takes a minute.
+const REMOTE: u64 = 50;
 
 /// Wait until a training job has a target status, ends, or is stuck.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,10 +31,9 @@ pub struct WaitForTraining {
     target_statuses: Vec<JobState>,
     /// Default yours.
     namespace: Option<Namespace>,
-    /// At most 600.
-    #[serde(default = "fifty")]
+    /// Default 600; over HTTP 50.
     #[schemars(range(min = 1))]
-    timeout_seconds: u64,
+    timeout_seconds: Option<u64>,
     /// Not used.
     // Callers of the earlier server give it.
     #[serde(rename = "polling_interval")]
@@ -49,8 +51,10 @@ fn complete() -> Vec<JobState> {
     vec![JobState::Complete]
 }
 
-fn fifty() -> u64 {
-    50
+/// How many seconds are waited, when so many are asked for and the operator allows `most`.
+fn seconds(asked: Option<u64>, remote: bool, most: u64) -> u64 {
+    let usual = if remote { REMOTE } else { MOST };
+    asked.unwrap_or(usual).clamp(1, most)
 }
 
 /// What `wait_for_training` answers.
@@ -122,7 +126,8 @@ impl Tool for WaitForTraining {
         } else {
             self.target_statuses
         };
-        let seconds = self.timeout_seconds.clamp(1, MOST);
+        let most = settings::max_wait(cx, MOST)?;
+        let seconds = seconds(self.timeout_seconds, cx.is_remote(), most);
         let begun = Instant::now();
         let until = begun + Duration::from_secs(seconds);
         let mut vigil = Vigil::new(cx, &namespace, &self.name, &targets, begun, seconds);
@@ -138,8 +143,8 @@ impl Tool for WaitForTraining {
                 .tool("health_check"));
         };
         let mut hints = hints(ended, status, vigil.reason.as_ref());
-        if self.timeout_seconds > MOST && ended == Ended::Timeout {
-            hints.push(format!("{MOST} s is the longest that one call waits"));
+        if self.timeout_seconds.is_some_and(|asked| asked > most) && ended == Ended::Timeout {
+            hints.push(format!("{most} s is the longest that one call waits"));
         }
         let not_seen = vigil.not_seen.into_iter().collect();
         let reason = vigil
@@ -165,7 +170,12 @@ kf_mcp_core::register!(WaitForTraining);
 /// How to go on.
 fn hints(ended: Ended, status: JobState, reason: Option<&Reason>) -> Vec<String> {
     let hint = match (ended, status) {
-        (Ended::Stalled, _) => advice(reason.map(|reason| reason.code.as_str()).unwrap_or_default()),
+        (Ended::Stalled, _) => reason.map_or("diagnose_training_job tells more", |reason| {
+            advice(&reason.code, &reason.message)
+        }),
+        (Ended::Timeout, _) if reason.is_some() => {
+            "call again with the same arguments to wait on, or see what diagnose_training_job says of it"
+        }
         (Ended::Timeout, _) => "call again with the same arguments to wait on",
         (Ended::Deleted, _) => "list_training_jobs shows what there is",
         (_, JobState::Failed) => "diagnose_training_job tells why, and what would help",
@@ -173,4 +183,25 @@ fn hints(ended: Ended, status: JobState, reason: Option<&Reason>) -> Vec<String>
         (Ended::Target, _) => return Vec::new(),
     };
     vec![hint.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_long_over_http_is_asked_for() {
+        for (asked, remote, most, want) in [
+            (None, false, MOST, 600),
+            (None, true, MOST, 50),
+            (None, false, 120, 120),
+            (None, true, 20, 20),
+            (Some(300), true, MOST, 300),
+            (Some(7), false, MOST, 7),
+            (Some(9_000), false, MOST, 600),
+            (Some(0), false, MOST, 1),
+        ] {
+            assert_eq!(seconds(asked, remote, most), want, "{asked:?} {remote} {most}");
+        }
+    }
 }

@@ -163,7 +163,13 @@ pub(super) fn no_step(name: &str, step: &str, steps: &BTreeMap<String, &Pod>, mp
         ));
     }
     let asked = format!("find step `{step}` of training job `{name}`");
-    Err(ToolError::new(ErrorCode::NotFound, asked, "the job has no such step").fix(format!("steps: {told}")))
+    // How many nodes there were, the pods that are left do not tell.
+    let why = if is_node {
+        "it has no pod: the pod is gone, and its log with it, or the job has fewer nodes"
+    } else {
+        "the job has no such step"
+    };
+    Err(ToolError::new(ErrorCode::NotFound, asked, why).fix(format!("steps with a pod: {told}")))
 }
 
 /// The reason, with what the newest warning about the pod adds to it.
@@ -282,7 +288,10 @@ mod tests {
             let error = no_step("j", step, &steps(&["node-0", "node-1"]), mpi).unwrap_err();
             assert_eq!(
                 (error.code, error.fix.as_str()),
-                (ErrorCode::NotFound, "steps: node-0 (Running), node-1 (Running)")
+                (
+                    ErrorCode::NotFound,
+                    "steps with a pod: node-0 (Running), node-1 (Running)"
+                )
             );
         }
     }

@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 300;
 #[serde(deny_unknown_fields)]
 pub struct EstimateResources {
     /// Name, Hub id or path.
-    model: String,
+    model: Option<String>,
     /// Nodes.
     #[schemars(with = "Option<i32>")]
     num_workers: Option<u32>,
@@ -89,22 +89,22 @@ impl Tool for EstimateResources {
         // All that is wrong with the arguments is told before anybody is asked.
         let (asked, given) = (self.layout()?, self.given()?);
         let plan = self.plan(asked)?;
-        let known = facts_with(&self.model, &given, &Published::default());
+        let known = facts_with(self.model(), &given, &Published::default());
         // The Hub is asked where something would be guessed.
-        let ask = known.as_ref().is_none_or(|facts| !facts.known_dims()) && hugging_face::may_ask(cx, &self.model)?;
+        let ask = known.as_ref().is_none_or(|facts| !facts.known_dims()) && hugging_face::may_ask(cx, self.model())?;
         if known.is_none() && !ask {
             return Err(self.unknown(&[]));
         }
         let hub = async {
             if ask {
-                hugging_face::look_up(cx, &self.model).await
+                hugging_face::look_up(cx, self.model()).await
             } else {
                 Ok(Found::default())
             }
         };
         let (counted, hub) = futures::join!(count(cx), hub);
         let hub = hub?;
-        let Some(facts) = facts_with(&self.model, &given, &hub.published) else {
+        let Some(facts) = facts_with(self.model(), &given, &hub.published) else {
             return Err(self.unknown(&hub.not_seen));
         };
         let plan = plan(&facts);
@@ -121,6 +121,11 @@ impl Tool for EstimateResources {
 kf_mcp_core::register!(EstimateResources);
 
 impl EstimateResources {
+    /// The model's name; none has none.
+    fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
+    }
+
     /// The layout that is asked for.
     fn layout(&self) -> Result<Layout, ToolError> {
         Ok(Layout {
@@ -169,12 +174,16 @@ impl EstimateResources {
 
     /// The refusal of a model whose size nobody tells.
     fn unknown(&self, not_seen: &[String]) -> ToolError {
-        let mut why = "is not in the table of models, and its name has no size such as 7b".to_owned();
+        let mut why = match self.model {
+            Some(_) => "is not in the table of models, and its name has no size such as 7b",
+            None => "is not given, and the other arguments do not tell its size",
+        }
+        .to_owned();
         for told in not_seen {
             why = format!("{why}; {told}");
         }
         let mut fix = "give param_count, or hidden_size and layers".to_owned();
-        if not_seen.is_empty() && hugging_face::repository(&self.model).is_some() {
+        if not_seen.is_empty() && hugging_face::repository(self.model()).is_some() {
             fix.push_str("; the operator can let this server ask the Hugging Face Hub with --hub-lookup");
         }
         ToolError::argument("model", why).fix(fix)
@@ -183,7 +192,7 @@ impl EstimateResources {
     /// What is asked, from what is known here: the facts about the model, and how it is trained.
     pub(super) fn known(&self, asked: Layout) -> Result<(Facts, Plan), ToolError> {
         let plan = self.plan(asked)?;
-        let facts = facts_with(&self.model, &self.given()?, &Published::default());
+        let facts = facts_with(self.model(), &self.given()?, &Published::default());
         let facts = facts.ok_or_else(|| self.unknown(&[]))?;
         let plan = plan(&facts);
         Ok((facts, plan))
@@ -191,7 +200,8 @@ impl EstimateResources {
 
     /// How a model is trained, once the facts about it are known; all arguments are checked before.
     fn plan(&self, asked: Layout) -> Result<impl Fn(&Facts) -> Plan, ToolError> {
-        if self.model.trim().is_empty() || self.model.chars().count() > LONGEST_NAME {
+        let named = |model: &String| (1..=LONGEST_NAME).contains(&model.trim().chars().count());
+        if !self.model.as_ref().is_none_or(named) {
             let why = format!("must have 1 to {LONGEST_NAME} characters");
             return Err(ToolError::argument("model", why));
         }

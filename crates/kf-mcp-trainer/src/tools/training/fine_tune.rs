@@ -190,7 +190,6 @@ impl FineTune {
                 fetch: &self.fetch,
                 runtime,
                 model,
-                tuning: &tuning,
                 trained,
                 labels: self.job.labels.iter().flatten().map(|(key, _)| key.as_str()).collect(),
             },

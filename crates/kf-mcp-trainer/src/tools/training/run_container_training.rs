@@ -60,6 +60,16 @@ impl RunContainerTraining {
                     format!("has {} items, at most {MOST_WORDS} are possible", words.len()),
                 );
             }
+            submit::long_words(field, words, &mut problems);
+        }
+        // A shell's line that became a list of one: there is no program of that name.
+        if let Some([line]) = self.command.as_deref()
+            && line.trim().contains(char::is_whitespace)
+        {
+            problems.add(
+                "command",
+                "is one word with spaces in it, and no shell parts it: give a list such as [\"python\", \"train.py\"], or [\"sh\", \"-c\", …]",
+            );
         }
         problems
     }
@@ -146,6 +156,19 @@ mod tests {
         assert_eq!(error.field.as_deref(), Some("image"));
         for part in ["`image` must not", "`command` has 129 items", "`num_nodes`"] {
             assert!(error.answered.contains(part), "{part}: {}", error.answered);
+        }
+    }
+
+    #[test]
+    fn a_line_for_a_shell_is_no_command() {
+        let said = |command: serde_json::Value| {
+            let call: RunContainerTraining = serde_json::from_value(json!({"image": "i", "command": command})).unwrap();
+            let told = submit::of_arguments(&call.wishes(), call.problems());
+            told.map_err(|error| error.answered).err().unwrap_or_default()
+        };
+        assert!(said(json!(["python train.py --lr 1"])).contains("is one word with spaces"));
+        for good in [json!(["python"]), json!(["sh", "-c", "python train.py"]), json!(null)] {
+            assert_eq!(said(good), "");
         }
     }
 

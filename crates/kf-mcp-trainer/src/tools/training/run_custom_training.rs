@@ -16,6 +16,7 @@ pub struct RunCustomTraining {
     /// Source; train(...) is called if defined.
     script: String,
     /// Of train(...).
+    #[schemars(extend("x-nulls" = true))]
     func_args: Option<Map<String, Value>>,
     /// For pip.
     packages: Option<Vec<String>>,
