@@ -98,7 +98,10 @@ async fn what_an_older_cluster_cannot_do_is_refused_with_the_arguments_that_ask_
             container(json!({"affinity": spread, "image_pull_secrets": [{"name": "registry"}]})),
         ),
         // A field that no release has is no sign of an older one.
-        ("v2.0", container(json!({"tolerations": [{"operator": "Exists", "kay": "gpu"}]}))),
+        (
+            "v2.0",
+            container(json!({"tolerations": [{"operator": "Exists", "kay": "gpu"}]})),
+        ),
         ("v2.0", tune("lora")),
     ] {
         let world = World::new(&format!("healthy-empty?trainer={release}"));

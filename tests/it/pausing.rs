@@ -136,6 +136,32 @@ async fn a_wait_tells_its_time_and_what_to_do_then() {
     assert_eq!(error["field"], "target_statuses[0]", "{error}");
 }
 
+/// No call waits for longer than the operator lets it.
+#[tokio::test]
+async fn a_wait_is_no_longer_than_the_operator_allows() {
+    let with = |seconds: Value| {
+        World::with("healthy-empty", move |mut settings| {
+            settings.insert("trainer".into(), json!({"max_wait_seconds": seconds}));
+            settings
+        })
+    };
+    let world = with(json!("1"));
+    running(&world, "one").await;
+    let arguments = json!({"name": "one", "timeout_seconds": 60});
+    let waited = world.good("wait_for_training", arguments.clone()).await;
+    assert_eq!(
+        (&waited["ended"], &waited["waited_seconds"]),
+        (&json!("timeout"), &json!(1)),
+        "{waited}"
+    );
+    assert!(waited["hints"].to_string().contains("1 s is the longest"), "{waited}");
+    for wrong in [json!(0), json!(601), json!("soon"), json!([1])] {
+        let error = with(wrong).bad("wait_for_training", arguments.clone()).await;
+        assert_eq!(error["code"], "internal", "{error}");
+        assert!(error.to_string().contains("configuration"), "{error}");
+    }
+}
+
 /// Watches that end after each event, or whose version is too old, are taken up again.
 #[tokio::test]
 async fn a_wait_outlives_its_watches() {

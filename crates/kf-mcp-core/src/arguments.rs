@@ -43,8 +43,20 @@ pub fn prepare(
         format!("{}.", told.join("; ")),
     );
     error.field = Some(first);
-    Err(error.fix(usage(schema)))
+    // Who named an argument that is none, or left one out, is told which there are.
+    let by_name = |problem: &Problem| problem.why == REQUIRED || problem.why.starts_with(UNKNOWN);
+    let fix = if problems.iter().any(by_name) {
+        usage(schema)
+    } else {
+        "correct what is named and call again".to_owned()
+    };
+    Err(error.fix(fix))
 }
+
+/// What is said of a name that no argument has.
+const UNKNOWN: &str = "is not an argument";
+/// What is said of an argument that must be there.
+const REQUIRED: &str = "is required";
 
 struct Problem {
     field: String,
@@ -79,8 +91,8 @@ fn object(
             None => {
                 let known = properties.keys().map(String::as_str);
                 let why = match nearest(&name, known) {
-                    Some(near) => format!("is not an argument; did you mean `{near}`?"),
-                    None => "is not an argument".to_owned(),
+                    Some(near) => format!("{UNKNOWN}; did you mean `{near}`?"),
+                    None => UNKNOWN.to_owned(),
                 };
                 problems.push(Problem { field, why });
             }
@@ -96,7 +108,7 @@ fn object(
         if !out.contains_key(name) && !problems.iter().any(|p| p.field == join(path, name)) {
             problems.push(Problem {
                 field: join(path, name),
-                why: "is required".into(),
+                why: REQUIRED.into(),
             });
         }
     }
@@ -125,6 +137,7 @@ fn check(field: &str, schema: &Map<String, Value>, value: Value, problems: &mut 
             return value;
         }
     };
+    let value = as_listed(schema, value);
     let mut wrong = |why: String| {
         problems.push(Problem {
             field: field.into(),
@@ -183,6 +196,22 @@ fn check(field: &str, schema: &Map<String, Value>, value: Value, problems: &mut 
             )
         }
         value => value,
+    }
+}
+
+/// A word of a list as the list writes it: `LoRA` is `lora`.
+fn as_listed(schema: &Map<String, Value>, value: Value) -> Value {
+    let words = schema.get("enum").and_then(Value::as_array);
+    let (Some(words), Some(given)) = (words, value.as_str()) else {
+        return value;
+    };
+    let mut alike = words.iter().filter(|word| {
+        word.as_str()
+            .is_some_and(|word| word.eq_ignore_ascii_case(given.trim()))
+    });
+    match (alike.next(), alike.next()) {
+        (Some(word), None) => word.clone(),
+        _ => value,
     }
 }
 
@@ -332,6 +361,12 @@ mod tests {
             prepared(given).unwrap(),
             json!({"name": "a", "limit": 5, "follow": true, "env": {"A": "1"}, "args": ["x"]})
         );
+    }
+
+    #[test]
+    fn words_of_a_list_are_known_in_any_case() {
+        let given = json!({"name": "a", "status": "running "});
+        assert_eq!(prepared(given).unwrap()["status"], "Running");
     }
 
     #[test]

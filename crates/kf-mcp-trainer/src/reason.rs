@@ -99,12 +99,12 @@ fn waiting(job: &TrainJob, pods: Option<&[&Pod]>, now: Timestamp) -> Option<Reas
     if job.status.conditions.is_empty() && job.status.jobs_status.is_empty() {
         return Some(Reason::new(
             "NotReconciled",
-            "Trainer has made nothing of this job yet: its controller is down or cannot; get_training_events says why",
+            "Trainer has made nothing of this job yet: its controller is down or cannot; diagnose_training_job says why",
         ));
     }
     Some(Reason::new(
         "NoPods",
-        "the job has no pods: a quota, an admission webhook or the time between two tries; get_training_events says why",
+        "the job has no pods: a quota, an admission webhook or the time between two tries; diagnose_training_job says why",
     ))
 }
 

@@ -99,7 +99,7 @@ async fn s21_16_a_job_without_conditions_tells_what_hinders_it() {
     world.create(TRAIN_JOBS, &job).await;
     world.pass(120);
     let told = world.good("get_training_job", json!({"name": name})).await;
-    assert!(told["message"].to_string().contains("get_training_events"), "{told}");
+    assert!(told["message"].to_string().contains("diagnose_training_job"), "{told}");
     let events = world.good("get_training_events", json!({"name": name})).await;
     assert_eq!(
         events["events"][0]["reason"], "TrainJobResourcesCreationFailed",

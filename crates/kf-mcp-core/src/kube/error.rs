@@ -91,6 +91,14 @@ impl KubeError {
         }
     }
 
+    /// Who says no, as a sentence goes on with `list them`.
+    pub fn who_refuses(&self) -> &'static str {
+        match &self.cause {
+            Cause::Denied(_) => "the policy does not let you",
+            _ => "you may not",
+        }
+    }
+
     /// An object of that name exists.
     pub fn is_already_exists(&self) -> bool {
         matches!(&self.cause, Cause::Status(s) if s.code == 409 && s.reason == "AlreadyExists")

@@ -109,7 +109,23 @@ fn is_harmless(name: &str, value: &str) -> bool {
         value.to_ascii_lowercase().as_str(),
         "" | "0" | "1" | "true" | "false" | "yes" | "no"
     );
-    switch || value.starts_with('/') && (name.ends_with("_file") || name.ends_with("_path") || name.ends_with("_dir"))
+    // `TOKEN_COUNT=12` and `SECRET_NAME=mine` speak about secrets.
+    let about = [
+        "_name",
+        "_namespace",
+        "_count",
+        "_limit",
+        "_length",
+        "_size",
+        "_ttl",
+        "_url",
+        "_uri",
+        "_endpoint",
+    ];
+    let speaks_about = about.iter().any(|end| name.ends_with(end)) && redact::secrets(value) == value;
+    switch
+        || speaks_about
+        || value.starts_with('/') && (name.ends_with("_file") || name.ends_with("_path") || name.ends_with("_dir"))
 }
 
 #[cfg(test)]
@@ -139,6 +155,20 @@ mod tests {
                 .err()
                 .unwrap_or_default(),
         )
+    }
+
+    #[test]
+    fn what_speaks_about_a_secret_is_none() {
+        for (name, value, secret) in [
+            ("TOKEN_COUNT", "12", false),
+            ("MY_SECRET_NAME", "hf", false),
+            ("TOKEN_URL", "https://auth.example.com/token", false),
+            ("TOKEN_URL", "https://me:hunter22@auth.example.com", true),
+            ("HF_TOKEN", "12", true),
+            ("PASSWORD", "123456", true),
+        ] {
+            assert_eq!(is_clear_secret(name, value), secret, "{name}={value}");
+        }
     }
 
     #[test]

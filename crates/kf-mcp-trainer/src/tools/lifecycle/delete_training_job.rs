@@ -179,6 +179,7 @@ fn deletion(object: &Value, claims: Result<Claims, KubeError>, namespace: String
     let status = JobState::of(&job);
     let mut deletes = vec![format!("JobSet {name}")];
     deletes.push(match job.nodes() {
+        _ if status.is_final() => "what is left of its pods, with their logs".into(),
         Some(1) => "the pod of its node with its log".into(),
         Some(nodes) => format!("the pods of {nodes} nodes with their logs"),
         None => "its pods with their logs".into(),
@@ -250,7 +251,11 @@ fn of_legacy(job: &LegacyJob, object: &Value, namespace: String, mine: &str) -> 
         finished: status.is_final(),
         origin: Origin::of(&job.metadata.labels, mine),
         deletes: vec![
-            format!("its pods with their logs ({})", replicas.join(", ")),
+            if status.is_final() {
+                "what is left of its pods, with their logs".to_owned()
+            } else {
+                format!("its pods with their logs ({})", replicas.join(", "))
+            },
             "its services".into(),
         ],
         keeps: Vec::new(),

@@ -234,8 +234,14 @@ fn checked(
     let mut checked = vec![format!("conditions: {}", job.status.conditions.len())];
     if let Some(pods) = pods {
         let told = if training > 0 {
+            // What is gone counts: of four nodes one pod may be left.
+            let nodes = job
+                .nodes()
+                .and_then(|nodes| usize::try_from(nodes).ok())
+                .unwrap_or(training);
+            let nodes = nodes.max(training);
             format!(
-                "{} pods ({running} of {training} nodes run or have ended well)",
+                "pods: {} ({running} of {nodes} nodes run or have ended well)",
                 pods.len()
             )
         } else {

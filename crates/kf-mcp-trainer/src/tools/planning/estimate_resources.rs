@@ -23,17 +23,17 @@ pub struct EstimateResources {
     /// Name, Hub id or path.
     model: Option<String>,
     /// Nodes.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     num_workers: Option<u32>,
     /// Default 1.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     gpu_per_node: Option<u32>,
     /// Per GPU.
     #[serde(default = "four")]
-    #[schemars(with = "i32")]
+    #[schemars(with = "i32", range(min = 1))]
     batch_size: u32,
     /// Default 2048.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     sequence_length: Option<u32>,
     /// Also fp32, fp16, int8, nf4.
     #[serde(default = "bf16")]
@@ -50,16 +50,16 @@ pub struct EstimateResources {
     #[serde(default = "yes")]
     activation_checkpointing: bool,
     /// Default 8.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     lora_rank: Option<u32>,
     /// Model's.
-    #[schemars(with = "Option<i64>")]
+    #[schemars(with = "Option<i64>", range(min = 1))]
     param_count: Option<u64>,
     /// Model's.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     hidden_size: Option<u32>,
     /// Model's.
-    #[schemars(with = "Option<i32>")]
+    #[schemars(with = "Option<i32>", range(min = 1))]
     layers: Option<u32>,
 }
 

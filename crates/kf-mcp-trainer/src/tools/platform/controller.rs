@@ -317,28 +317,27 @@ async fn look<T: DeserializeOwned>(
         limit: Some(MOST),
         ..ListQuery::default()
     };
-    let not_allowed = |place: &str| format!("{} of {place}: you may not list them", of.plural);
-    match cx.kube().list(of, namespace, &query).await {
+    let not_allowed =
+        |place: &str, error: &KubeError| format!("{} of {place}: {} list them", of.plural, error.who_refuses());
+    let refused = match cx.kube().list(of, namespace, &query).await {
         Ok(page) => return Ok((page.decode().0, Vec::new())),
         Err(error) if !error.is_forbidden() => return Err(error),
-        Err(_) => {}
-    }
+        Err(error) => error,
+    };
     if let Some(namespace) = namespace {
         return Ok((
             Vec::new(),
-            vec![not_allowed(&format!("namespace {}", text::clean(namespace)))],
+            vec![not_allowed(&format!("namespace {}", text::clean(namespace)), &refused)],
         ));
     }
     let asked = USUAL.map(|usual| cx.kube().list(of, Some(usual), &query));
     let mut found = Vec::new();
-    let mut not_seen = vec![not_allowed(&format!(
-        "all namespaces; only {} were looked at",
-        USUAL.join(" and ")
-    ))];
+    let elsewhere = format!("all namespaces; only {} were looked at", USUAL.join(" and "));
+    let mut not_seen = vec![not_allowed(&elsewhere, &refused)];
     for (usual, answer) in USUAL.into_iter().zip(futures::future::join_all(asked).await) {
         match answer {
             Ok(page) => found.extend(page.decode::<T>().0),
-            Err(error) if error.is_forbidden() => not_seen.push(not_allowed(&format!("namespace {usual}"))),
+            Err(error) if error.is_forbidden() => not_seen.push(not_allowed(&format!("namespace {usual}"), &error)),
             Err(error) => return Err(error),
         }
     }

@@ -120,6 +120,7 @@ impl PreFlight {
             let name = outside(&runtime.name);
             report.warnings.push(format!("the runtime `{name}` is deprecated"));
         }
+        report.warnings.extend(self.not_looked_at(runtime));
         let tried = if runtime.is_torchtune() {
             let tune = self.tune(self.model_on(runtime))?;
             tune.asked(false).and_then(|asked| {
@@ -138,6 +139,22 @@ impl PreFlight {
                 report.refuse(CHECK, error);
                 Ok(None)
             }
+        }
+    }
+
+    /// What of the arguments says nothing on this runtime, or is missing there.
+    fn not_looked_at(&self, runtime: &Runtime) -> Option<String> {
+        let given = self
+            .dataset
+            .as_deref()
+            .is_some_and(|dataset| !dataset.trim().is_empty());
+        match (runtime.is_torchtune(), given) {
+            (true, false) => Some("dataset is not given, and fine_tune needs one: it was not checked".into()),
+            (false, true) => Some(format!(
+                "dataset was not looked at: the runtime `{}` fetches none, and only fine_tune takes one",
+                outside(&runtime.name)
+            )),
+            _ => None,
         }
     }
 
