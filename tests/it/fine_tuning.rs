@@ -27,6 +27,8 @@ async fn plans_and_refusals() {
         json!({"name": "f", "model": "gpt2", "dataset": "squad", "hf_token": "hunter2", "epochs": 0, "lora_dropout": 2}),
         json!({"name": "g", "model": qwen, "dataset": "a/b", "runtime": "torch-distributed"}),
         json!({"name": "1Bad", "model": qwen, "dataset": "a/b", "hf_token": "hunter2"}),
+        json!({"name": "h", "model": qwen, "dataset": "hf://datasets/a/b", "lora_attn_modules": []}),
+        json!({"name": "i", "model": "hf://datasets/a/b", "dataset": "a/b", "dataset_column_map": {"instruction": "q"}}),
     ] {
         let answer = world.call("fine_tune", arguments.clone()).await;
         let asked = arguments.to_string().replace("hunter2", "…");

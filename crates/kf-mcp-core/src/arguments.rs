@@ -275,13 +275,10 @@ fn shown(field: &str, value: &Value) -> String {
         _ if redact::is_secret_name(field) => "what was given".to_owned(),
         Value::String(s) => format!("`{}`", text::bounded(&text::clean(s), 80)),
         // What is in it may have any name.
-        Value::Array(_) | Value::Object(_) => a(kind_of(value)).to_owned(),
+        Value::Array(_) => a("array").to_owned(),
+        Value::Object(_) => a("object").to_owned(),
         other => other.to_string(),
     }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    if value.is_array() { "array" } else { "object" }
 }
 
 /// Which arguments there are, for the fix line of an error.

@@ -23,8 +23,15 @@ impl Shortage {
         let reasons = message.split("preemption:").next().unwrap_or(message);
         let labels = reasons.contains("node affinity") || reasons.contains("node selector");
         let taints = reasons.contains("taint");
-        let room =
-            reasons.contains("Insufficient") || reasons.contains("Too many pods") || reasons.contains("had volume");
+        // What Kubernetes itself taints and cordons comes back, or is somebody's to bring back.
+        let passing = [
+            "Insufficient",
+            "Too many pods",
+            "had volume",
+            "were unschedulable",
+            "node.kubernetes.io/",
+        ];
+        let room = passing.iter().any(|words| reasons.contains(words));
         match (room, labels, taints) {
             (false, true, true) => Self::LabelsAndTaints,
             (false, true, false) => Self::Labels,
@@ -113,6 +120,14 @@ mod tests {
             ),
             (
                 "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).",
+                Shortage::Room,
+            ),
+            (
+                "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+                Shortage::Room,
+            ),
+            (
+                "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) didn't match Pod's node affinity/selector.",
                 Shortage::Room,
             ),
             ("", Shortage::Room),

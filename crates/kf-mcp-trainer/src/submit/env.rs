@@ -1,5 +1,6 @@
 //! Variables of the training container: plain values, references, and secrets that must not be written down.
 
+use kf_mcp_core::names::is_subdomain;
 use kf_mcp_core::redact;
 use kf_mcp_trainjob::env_name;
 use serde_json::{Map, Value, json};
@@ -93,6 +94,12 @@ fn reference(source: &Map<String, Value>) -> Result<Value, String> {
     };
     if kind.ends_with("KeyRef") && !(has("name") && has("key")) {
         return Err(format!("must have `name` and `key` in its {kind}"));
+    }
+    let name = reference["name"].as_str().unwrap_or_default();
+    if kind.ends_with("KeyRef") && !is_subdomain(name) {
+        return Err(format!(
+            "has a `name` in its {kind} that no Secret or ConfigMap can have"
+        ));
     }
     Ok(json!({kind: reference}))
 }

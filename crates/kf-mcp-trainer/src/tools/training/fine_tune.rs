@@ -183,7 +183,7 @@ impl FineTune {
             .name
             .as_deref()
             .map_or_else(|| generated_name(&called, seed, most), str::to_owned);
-        let warnings = finetune::warnings(
+        let mut warnings = finetune::warnings(
             &Warned {
                 name: &name,
                 origins: &origins,
@@ -195,6 +195,11 @@ impl FineTune {
             },
             &devices,
         );
+        if trained.lora && self.tune.lora_attn_modules.as_ref().is_some_and(Vec::is_empty) {
+            warnings.push(
+                "lora_attn_modules is empty, with which torchtune would train the whole model: the usual modules are taken".to_owned(),
+            );
+        }
         let program = Program {
             command: COMMAND.map(str::to_owned).into(),
             args: tuning.args(),
