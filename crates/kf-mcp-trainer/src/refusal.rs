@@ -9,8 +9,8 @@ use crate::pods::outside;
 pub(crate) const CHECK: &str = "check the name and the namespace: list_training_jobs shows what there is";
 
 /// The same, for tools that serve TrainJobs only.
-pub(crate) const CHECK_TRAINJOB: &str = "check the name and the namespace: list_training_jobs shows what there is. Only TrainJobs are \
-    served here: of jobs of the training operator v1 get_training_job, get_training_logs and get_training_events tell";
+pub(crate) const CHECK_TRAINJOB: &str = "check the name and the namespace: list_training_jobs shows what there is. This tool serves \
+    TrainJobs only: for a job of the training operator v1 there are get_training_job and get_training_logs";
 
 /// A job that is not there is answered with the tool that shows which are, and with `fix`.
 pub(crate) fn of_job(error: KubeError, name: &str, namespace: &str, fix: &str) -> ToolError {

@@ -125,7 +125,8 @@ pub(crate) fn max_wait(cx: &Cx, most: u64) -> Result<u64, ToolError> {
         Some(Number::Number(seconds)) => Some(seconds),
         Some(Number::Text(text)) => text.trim().parse().ok(),
     };
-    seconds.filter(|seconds| (1..=most).contains(seconds)).ok_or_else(|| {
+    let seconds = seconds.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(most));
+    seconds.ok_or_else(|| {
         let asked = format!("read the configuration `{MAX_WAIT}`");
         ToolError::new(
             ErrorCode::Internal,

@@ -21,17 +21,25 @@ impl Shortage {
     /// after the reasons, of preemption, repeats them.
     pub(crate) fn of(message: &str) -> Self {
         let reasons = message.split("preemption:").next().unwrap_or(message);
-        let labels = reasons.contains("node affinity") || reasons.contains("node selector");
-        let taints = reasons.contains("taint");
-        // What Kubernetes itself taints and cordons comes back, or is somebody's to bring back.
-        let passing = [
-            "Insufficient",
-            "Too many pods",
-            "had volume",
-            "were unschedulable",
-            "node.kubernetes.io/",
-        ];
-        let room = passing.iter().any(|words| reasons.contains(words));
+        let Some((nodes, reasons)) = reasons.split_once(" nodes are available: ") else {
+            return Self::Room;
+        };
+        let nodes: Option<u64> = nodes.rsplit('/').next().and_then(|nodes| nodes.parse().ok());
+        let (mut labels, mut taints) = (0, 0);
+        for reason in reasons.split(", ") {
+            let (count, reason) = reason.trim().split_once(' ').unwrap_or_default();
+            let count: u64 = count.parse().unwrap_or_default();
+            // What Kubernetes itself taints comes back, or is somebody's to bring back.
+            let own = reason.contains("kubernetes.io/") && !reason.contains("control-plane");
+            if reason.contains("Pod's node affinity") || reason.contains("Pod's node selector") {
+                labels += count;
+            } else if reason.contains("untolerated taint") && !own {
+                taints += count;
+            }
+        }
+        // Any other reason may pass.
+        let all = nodes.is_some_and(|nodes| labels + taints >= nodes);
+        let (room, labels, taints) = (!all, labels > 0, taints > 0);
         match (room, labels, taints) {
             (false, true, true) => Self::LabelsAndTaints,
             (false, true, false) => Self::Labels,
@@ -128,6 +136,11 @@ mod tests {
             ),
             (
                 "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) didn't match Pod's node affinity/selector.",
+                Shortage::Room,
+            ),
+            (
+                "0/3 nodes are available: 1 node(s) didn't match pod topology spread constraints, 2 node(s) didn't match Pod's node \
+                 affinity/selector.",
                 Shortage::Room,
             ),
             ("", Shortage::Room),

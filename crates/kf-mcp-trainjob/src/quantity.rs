@@ -19,6 +19,11 @@ pub fn count(text: &str) -> Option<u64> {
     (value >= 0.0 && value.fract() == 0.0 && value < 9e15).then_some(value as u64)
 }
 
+/// How much a quantity is, as bytes are counted.
+pub(crate) fn bytes(text: &str) -> Option<f64> {
+    value(text)
+}
+
 fn value(text: &str) -> Option<f64> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-')))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::lenient::quantity;
-use crate::quantity::{count, is_quantity};
+use crate::quantity::{bytes, count, is_quantity};
 
 /// The resource that a plain number of GPUs means.
 pub(crate) const NVIDIA_GPU: &str = "nvidia.com/gpu";
@@ -20,8 +20,8 @@ pub enum ResourceError {
     #[error("`{0}` must be a quantity such as 2 or \"500m\" for CPUs, \"16Gi\" or \"16G\" for bytes")]
     Quantity(String),
     /// Bytes that no container can do with, because a unit was left away or is another than was meant.
-    #[error("`{0}` of {1} is {2}: write {1}Gi, or another unit")]
-    TooLittle(String, String, &'static str),
+    #[error("`{0}` of {1} is less than a container can do with: give it with its unit, such as 16Gi")]
+    TooLittle(String, String),
     /// Devices come whole.
     #[error("`{0}` counts devices and must be a whole number")]
     Whole(String),
@@ -57,10 +57,8 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
             problems.push(ResourceError::Quantity(key.clone()));
             continue;
         };
-        if matches!(name.as_str(), "memory" | "ephemeral-storage")
-            && let Some((number, told)) = too_little(&amount)
-        {
-            problems.push(ResourceError::TooLittle(key.clone(), number.to_owned(), told));
+        if matches!(name.as_str(), "memory" | "ephemeral-storage") && too_little(&amount) {
+            problems.push(ResourceError::TooLittle(key.clone(), amount));
             continue;
         }
         if is_device(&name) && count(&amount).is_none() {
@@ -88,16 +86,9 @@ pub fn node_resources(given: &Map<String, Value>) -> Result<BTreeMap<String, Str
     if problems.is_empty() { Ok(named) } else { Err(problems) }
 }
 
-/// The number of an amount of bytes that was surely meant with another unit, and what it says; nothing for 0, which is none.
-fn too_little(amount: &str) -> Option<(&str, &'static str)> {
-    let number = amount.trim_end_matches('m');
-    let value: f64 = number.parse().ok()?;
-    match value {
-        _ if value <= 0.0 => None,
-        _ if number.len() < amount.len() => Some((number, "thousandths of a byte")),
-        _ if value < 1_048_576.0 => Some((number, "bytes")),
-        _ => None,
-    }
+/// Whether an amount of bytes was surely meant with another unit: `128`, `512m`. 0 is none.
+fn too_little(amount: &str) -> bool {
+    bytes(amount).is_some_and(|bytes| bytes > 0.0 && bytes < 1_048_576.0)
 }
 
 fn resource_name(key: &str) -> String {
@@ -185,8 +176,8 @@ mod tests {
             (json!({"MIG-1G.5GB": 1.0}), json!({"nvidia.com/mig-1g.5gb": "1"})),
             (json!({"storage": "10Gi"}), json!({"ephemeral-storage": "10Gi"})),
             (
-                json!({"memory": 137_438_953_472_u64, "storage": "0"}),
-                json!({"memory": "137438953472", "ephemeral-storage": "0"}),
+                json!({"memory": "134217728000m", "storage": "0"}),
+                json!({"memory": "134217728000m", "ephemeral-storage": "0"}),
             ),
             (json!({"huawei.com/Ascend910": 8}), json!({"huawei.com/Ascend910": "8"})),
             (json!({"gpu": 2, "nvidia.com/gpu": "2"}), json!({"nvidia.com/gpu": "2"})),
@@ -204,9 +195,9 @@ mod tests {
             (json!({"memory": "16GB"}), "`memory` must be a quantity"),
             (
                 json!({"memory": 128}),
-                "`memory` of 128 is bytes: write 128Gi, or another unit",
+                "`memory` of 128 is less than a container can do with: give it with its unit",
             ),
-            (json!({"storage": "512m"}), "`storage` of 512 is thousandths of a byte"),
+            (json!({"storage": "512m"}), "`storage` of 512m is less than"),
             (json!({"gpu": 0.5}), "whole number"),
             (json!({"gpu": 1, "nvidia.com/gpu": 2}), "given twice"),
             (json!({"gpus": 1}), "`gpus` is no resource"),

@@ -82,8 +82,15 @@ fn reference(image: &str) -> Result<(), String> {
         .split_once('@')
         .map_or((image, None), |(named, digest)| (named, Some(digest)));
     if let Some(digest) = digest {
-        let hex = digest.split_once(':').map(|(_, hex)| hex);
-        if !hex.is_some_and(|hex| hex.len() >= 32 && hex.bytes().all(|c| c.is_ascii_hexdigit())) {
+        let good = digest.split_once(':').is_some_and(|(kind, hex)| {
+            let long = if kind == "sha256" {
+                hex.len() == 64
+            } else {
+                hex.len() >= 32
+            };
+            long && hex.bytes().all(|c| c.is_ascii_hexdigit())
+        });
+        if !good {
             return Err("must have a digest such as sha256: and 64 hexadecimal digits after `@`".into());
         }
     }
@@ -160,6 +167,7 @@ mod tests {
             "a:b c",
             "a:!",
             "img@sha256:xyz",
+            "img@sha256:0123456789abcdef0123456789abcdef",
             "user:pass@reg.io/x",
             "<the right image>",
             "a..b",

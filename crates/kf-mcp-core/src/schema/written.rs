@@ -47,7 +47,8 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Those of a module, by tool. They are read one by one: who may see few tools needs few.
+    /// Those of a module, by tool. They are read one by one: who may see few tools needs few. A text that is no such JSON counts for
+    /// nothing as a whole.
     pub(crate) fn of_module(module: &dyn ClientModule) -> BTreeMap<&'static str, Self> {
         let text = module.schemas().unwrap_or("{}");
         serde_json::from_str(text).unwrap_or_default()

@@ -58,10 +58,8 @@ impl<'a> End<'a> {
     fn code(&self) -> &'static str {
         match self {
             _ if self.is_out_of_memory() => "OOMKilled",
-            // Nothing ran, so nothing else can have gone wrong.
-            Self {
-                exit_code: 126 | 127, ..
-            } => "CommandNotFound",
+            // No program ran, so nothing else can have gone wrong in it.
+            _ if matches!(self.reason, "StartError" | "ContainerCannotRun") => "CommandNotFound",
             Self { crash_loop: true, .. } => "CrashLoop",
             _ => "ExitCode",
         }
@@ -140,7 +138,8 @@ fn meaning(exit_code: i64) -> String {
         1 => "the program reports a failure",
         2 => "the program was called wrongly, or reports a failure",
         126 => "the command cannot be executed",
-        127 => "the command was not found in the image",
+        127 => "a command was not found in the image",
+        128 => "the command could not be started: the image has no such program, or may not run it",
         132 => "SIGILL: the image is for another kind of CPU",
         134 => "SIGABRT: the program, or a library such as NCCL, aborted itself",
         135 => "SIGBUS: often /dev/shm is too small",
@@ -217,6 +216,23 @@ mod tests {
             .map(|finding| format!("{} {} {}", finding.code, finding.passed, finding.evidence.len()))
             .collect();
         assert_eq!(told, ["OOMKilled false 2", "ExitCode false 1", "CrashLoop false 1"]);
+    }
+
+    #[test]
+    fn a_program_that_never_ran_is_a_cause_of_its_own() {
+        let end = |reason: &str, code: i64| json!({"name": "node", "state": {"terminated": ended(code, reason, "05")}});
+        for (reason, code, want) in [
+            ("StartError", 128, "CommandNotFound"),
+            ("ContainerCannotRun", 127, "CommandNotFound"),
+            ("Error", 127, "ExitCode"),
+        ] {
+            let pods: Vec<Pod> = serde_json::from_value(json!([pod("a", 0, end(reason, code))])).unwrap();
+            assert_eq!(
+                findings(&ends(&pods, &steps(&pods)), false, false)[0].code,
+                want,
+                "{reason} {code}"
+            );
+        }
     }
 
     #[test]

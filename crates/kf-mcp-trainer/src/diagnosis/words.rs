@@ -14,7 +14,6 @@ pub(super) fn refined<'a>(code: &'a str, message: &str) -> &'a str {
 
 /// What a finding about a pod means.
 pub(super) fn words(code: &str, message: &str, pod: &Pod) -> String {
-    let never = || Shortage::of(message).words();
     match code {
         "QuotaExceeded" => "a quota of the namespace leaves no room for its pods".into(),
         "Preempted" => "pods of a higher priority took its place".into(),
@@ -23,7 +22,7 @@ pub(super) fn words(code: &str, message: &str, pod: &Pod) -> String {
         "MissingClaim" => "a PersistentVolumeClaim that the pods mount does not exist".into(),
         "VolumePending" => "a volume that the pods need is not there yet".into(),
         "SchedulingGated" => "a scheduling gate holds its pods back".into(),
-        "Unschedulable" => match never() {
+        "Unschedulable" => match Shortage::of(message).words() {
             Some(why) => why.to_owned(),
             None => format!("no node can take the pod{}", asks(pod)),
         },

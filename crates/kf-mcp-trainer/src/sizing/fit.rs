@@ -145,9 +145,9 @@ pub(crate) fn usual(plan: &Plan, asked: Layout) -> Option<(Layout, u32)> {
         Some((size, _)) if *size <= LARGE.0 => Some((asked, *size)),
         _ => {
             let spread = |(size, gib): (u32, f64)| Some((Layout::over(least(plan, gib)?, NODE), size));
-            let asked = || fitting.map(|(size, _)| (asked, *size));
+            let as_asked = || fitting.map(|(size, _)| (asked, *size));
             let larger = || SIZES.into_iter().filter(|(size, _)| *size > LARGE.0).find_map(spread);
-            spread(LARGE).or_else(asked).or_else(larger)
+            spread(LARGE).or_else(as_asked).or_else(larger)
         }
     }
 }

@@ -45,7 +45,10 @@ pub(super) fn words(name: &str) -> Vec<String> {
 pub(super) fn size(name: &str) -> Option<Size> {
     let words = words(name);
     // `17B-16E`: what is named is what 16 experts' layers use for one token, and not the size.
-    if words.iter().any(|word| is_experts(word)) {
+    if words
+        .windows(2)
+        .any(|pair| plain(&pair[0]).is_some() && is_experts(&pair[1]))
+    {
         return None;
     }
     let sizes = words.iter().enumerate().filter_map(|(at, word)| {
@@ -55,10 +58,10 @@ pub(super) fn size(name: &str) -> Option<Size> {
     sizes.max_by(|a, b| a.params.total_cmp(&b.params))
 }
 
-/// `16e`: how many experts there are.
+/// `16e`: how many experts there are; `3e` is rather how often something was trained on.
 fn is_experts(word: &str) -> bool {
-    let count = word.strip_suffix('e').unwrap_or_default();
-    !count.is_empty() && count.bytes().all(|digit| digit.is_ascii_digit())
+    let count = word.strip_suffix('e').and_then(|count| count.parse::<u32>().ok());
+    count.is_some_and(|count| count >= 8)
 }
 
 fn read(word: &str) -> Option<Size> {
@@ -107,6 +110,8 @@ mod tests {
             ("Acme-8x7B-v0.1", Some(0.83 * 56e9)),
             ("Acme3-30B-A3B", Some(30e9)),
             ("Acme-4-Scout-17B-16E-Instruct", None),
+            ("acme-7b-sft-2e-5", Some(7e9)),
+            ("acme-7b-3e", Some(7e9)),
             ("acme-13b-bnb-4bit", Some(13e9)),
             ("acme-3-mini-128k", None),
             ("acme", None),

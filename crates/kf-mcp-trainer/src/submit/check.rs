@@ -12,6 +12,8 @@ use crate::pods::outside;
 
 /// More than any node has.
 const MOST_GPUS: u32 = 1024;
+/// As many bytes as Linux takes in one argument or variable, with the zero at its end.
+pub(super) const MOST_BYTES: usize = (128 << 10) - 1;
 /// As many volumes and tolerations as a patch may have.
 const MOST_ITEMS: usize = 128;
 /// As many bytes as all annotations may have.
@@ -176,8 +178,9 @@ fn pods(wishes: &Wishes, problems: &mut Problems) {
                 format!("mounts `{name}` a second time: a job can mount each volume once"),
             );
         }
-        if text(mount, "subPath").split('/').any(|part| part == "..") {
-            problems.add(&field, "must have a `subPath` without `..`");
+        let inside = text(mount, "subPath");
+        if inside.starts_with('/') || inside.split('/').any(|part| part == "..") {
+            problems.add(&field, "must have a relative `subPath` without `..`");
         }
         if !path.starts_with('/') || path.contains(':') {
             problems.add(&field, "must have an absolute `mountPath` without `:`");
@@ -201,6 +204,9 @@ fn tolerates(toleration: &Map<String, Value>) -> Result<(), String> {
     one_of("operator", &["Exists", "Equal", "Lt", "Gt"])?;
     one_of("effect", &["NoSchedule", "PreferNoSchedule", "NoExecute"])?;
     let exists = text(toleration, "operator") == "Exists";
+    if let (false, Err(why)) = (text(toleration, "key").is_empty(), label_key(text(toleration, "key"))) {
+        return Err(format!("has a key that {why}"));
+    }
     if exists && !text(toleration, "value").is_empty() {
         return Err("has a value beside operator Exists, which takes any: leave one of them out".into());
     }
@@ -211,6 +217,20 @@ fn tolerates(toleration: &Map<String, Value>) -> Result<(), String> {
         return Err("has tolerationSeconds, which need effect NoExecute".into());
     }
     Ok(())
+}
+
+/// What no program is started with.
+pub(super) fn too_long(bytes: usize) -> String {
+    format!(
+        "has {bytes} bytes, and Linux starts no program with more than 128 KiB in one: have the program read it from a volume"
+    )
+}
+
+/// Words of a command line that no program is started with.
+pub(crate) fn long_words(field: &str, words: &[String], problems: &mut Problems) {
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| word.len() > MOST_BYTES) {
+        problems.add(format!("{field}[{at}]"), too_long(word.len()));
+    }
 }
 
 fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -273,14 +293,11 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime, mut problems: Probl
     }
     for (at, mount) in job.volume_mounts.iter().flatten().enumerate() {
         let name = text(mount, "name");
-        let path = text(mount, "mountPath").trim_end_matches('/');
-        let there = runtime.node().into_iter().flat_map(|node| &node.mounts);
-        let taken = there
-            .filter(|(_, volume)| *volume != name)
-            .find(|(of, _)| of.trim_end_matches('/') == path);
-        if let Some((_, volume)) = taken {
+        let path = text(mount, "mountPath");
+        // What the job's own initializers fetch is nowhere else; other mounts of the runtime may be replaced.
+        if let Some(volume) = mounted_there(runtime, name, path).filter(|volume| runtime.claims.contains(volume)) {
             let why = format!(
-                "has the mountPath `{path}`, where the runtime mounts its volume `{volume}`: mount it elsewhere"
+                "has the mountPath `{path}`, where the runtime mounts what is fetched (`{volume}`): mount it elsewhere"
             );
             problems.add(format!("volume_mounts[{at}]"), why);
         }
@@ -293,6 +310,14 @@ pub(crate) fn of_runtime(wishes: &Wishes, runtime: &Runtime, mut problems: Probl
         }
     }
     problems.settle(wishes.tool)
+}
+
+/// The volume that the runtime mounts where a job mounts another: Trainer merges mounts by their path.
+pub(super) fn mounted_there<'a>(runtime: &'a Runtime, name: &str, path: &str) -> Option<&'a String> {
+    let place = |path: &'_ str| path.trim_end_matches('/').to_owned();
+    let mut there = runtime.node().into_iter().flat_map(|node| &node.mounts);
+    let (_, volume) = there.find(|(of, volume)| *volume != name && place(of) == place(path))?;
+    Some(volume)
 }
 
 /// How many processes torchrun starts on a node when nobody says: Trainer counts what is called a GPU, else CPUs.

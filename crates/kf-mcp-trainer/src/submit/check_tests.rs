@@ -206,6 +206,7 @@ fn what_would_be_refused_when_pods_are_made_is_refused_before() {
             "has a value beside operator Exists",
         ),
         (json!({"value": "a"}), "has no key"),
+        (json!({"key": "bad key!"}), "has a key that"),
         (json!({"key": "gpu", "tolerationSeconds": 60}), "need effect NoExecute"),
     ] {
         let told = said(toleration.clone());
@@ -220,7 +221,7 @@ fn what_would_be_refused_when_pods_are_made_is_refused_before() {
         ..job()
     };
     let told = of_arguments(&wishes(&job, &ProgramOptions::default()), Problems::default());
-    assert!(told.unwrap_err().answered.contains("`subPath` without `..`"));
+    assert!(told.unwrap_err().answered.contains("relative `subPath` without `..`"));
 }
 
 #[test]
@@ -241,7 +242,7 @@ fn nothing_takes_the_place_of_what_the_runtime_mounts() {
         (
             own.clone(),
             "/workspace/",
-            "where the runtime mounts its volume `initializer`",
+            "where the runtime mounts what is fetched (`initializer`)",
         ),
         (own, "/workspace/output", ""),
         (
@@ -261,6 +262,28 @@ fn nothing_takes_the_place_of_what_the_runtime_mounts() {
             "{path}: {told}"
         );
     }
+    // What is not fetched may be replaced, such as a larger /dev/shm.
+    let mut other = runtime.clone();
+    other.claims.clear();
+    let volume_mounts = Some(list(json!([{"name": "v", "mountPath": "/workspace"}])));
+    let replaced = JobOptions {
+        volumes: Some(list(json!([{"name": "v", "emptyDir": {}}]))),
+        volume_mounts,
+        ..job()
+    };
+    let own = ProgramOptions::default();
+    of_runtime(&wishes(&replaced, &own), &other, Problems::default()).unwrap();
+    let checked = Checked {
+        resources: BTreeMap::new(),
+        env: Vec::new(),
+    };
+    let program = crate::submit::Program::default();
+    let told = crate::submit::warnings(&wishes(&replaced, &own), &program, &checked, &other);
+    assert!(
+        told.iter()
+            .any(|told| told.contains("takes the place of the runtime's volume `initializer`")),
+        "{told:?}"
+    );
     // The runtime's own volume may be mounted elsewhere.
     assert_eq!(
         said(json!([]), json!([{"name": "initializer", "mountPath": "/other"}])),

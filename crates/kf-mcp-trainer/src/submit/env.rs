@@ -5,28 +5,13 @@ use kf_mcp_core::redact;
 use kf_mcp_trainjob::env_name;
 use serde_json::{Map, Value, json};
 
+use super::check::{MOST_BYTES, too_long};
 use super::{Problems, Wishes};
 
 /// As many as Trainer takes.
 const MOST: usize = 128;
-/// As many bytes as Linux takes in one argument or variable, with the zero at its end.
-const MOST_BYTES: usize = (128 << 10) - 1;
 /// Where a value can come from.
 const SOURCES: [&str; 4] = ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"];
-
-/// What no program is started with.
-fn too_long(bytes: usize) -> String {
-    format!(
-        "has {bytes} bytes, and Linux starts no program with more than 128 KiB in one: have the program read it from a volume"
-    )
-}
-
-/// Arguments that no program is started with.
-pub(crate) fn long_words(field: &str, words: &[String], problems: &mut Problems) {
-    for (at, word) in words.iter().enumerate().filter(|(_, word)| word.len() > MOST_BYTES) {
-        problems.add(format!("{field}[{at}]"), too_long(word.len()));
-    }
-}
 
 /// The variables as Kubernetes writes them, in the order of their names.
 pub(super) fn variables(wishes: &Wishes, problems: &mut Problems) -> Vec<Value> {
@@ -117,19 +102,10 @@ fn is_harmless(name: &str, value: &str) -> bool {
         "" | "0" | "1" | "true" | "false" | "yes" | "no"
     );
     // `TOKEN_COUNT=12` and `SECRET_NAME=mine` speak about secrets.
-    let about = [
-        "_name",
-        "_namespace",
-        "_count",
-        "_limit",
-        "_length",
-        "_size",
-        "_ttl",
-        "_url",
-        "_uri",
-        "_endpoint",
-    ];
-    let speaks_about = about.iter().any(|end| name.ends_with(end)) && redact::secrets(value) == value;
+    let ends = |words: &[&str]| words.iter().any(|end| name.ends_with(end));
+    let number = value.len() <= 9 && value.bytes().all(|digit| digit.is_ascii_digit());
+    let speaks_about = number && ends(&["_count", "_limit", "_length", "_size", "_ttl"])
+        || is_subdomain(value) && ends(&["secret_name", "token_name", "_namespace"]);
     switch
         || speaks_about
         || value.starts_with('/') && (name.ends_with("_file") || name.ends_with("_path") || name.ends_with("_dir"))
@@ -169,8 +145,9 @@ mod tests {
         for (name, value, secret) in [
             ("TOKEN_COUNT", "12", false),
             ("MY_SECRET_NAME", "hf", false),
-            ("TOKEN_URL", "https://auth.example.com/token", false),
-            ("TOKEN_URL", "https://me:hunter22@auth.example.com", true),
+            ("TOKEN_COUNT", "a1b2c3", true),
+            ("SECRET_URL", "https://hooks.example.com/services/T0/B0/XXXX", true),
+            ("PASSWORD_NAME", "hunter2", true),
             ("HF_TOKEN", "12", true),
             ("PASSWORD", "123456", true),
         ] {
@@ -188,7 +165,7 @@ mod tests {
             "{wrong}"
         );
         let mut problems = Problems::default();
-        long_words(
+        super::super::long_words(
             "args",
             &["x".repeat(MOST_BYTES), "x".repeat(MOST_BYTES + 1)],
             &mut problems,

@@ -20,8 +20,8 @@ use kf_mcp_trainjob::{
 };
 use serde_json::{Map, Value};
 
-pub(crate) use check::{of_arguments, of_runtime, runs_programs};
-pub(crate) use env::{is_clear_secret, long_words};
+pub(crate) use check::{long_words, of_arguments, of_runtime, runs_programs};
+pub(crate) use env::is_clear_secret;
 pub(crate) use options::{JobOptions, ProgramOptions};
 pub(crate) use problems::Problems;
 pub(crate) use queue::{fate, waits_in};

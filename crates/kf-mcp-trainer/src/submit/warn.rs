@@ -4,7 +4,7 @@ use kf_mcp_core::redact;
 use kf_mcp_trainjob::{Policy, Runtime, devices};
 use serde_json::Value;
 
-use super::check::derived_processes;
+use super::check::{derived_processes, mounted_there};
 use super::{Checked, Program, Wishes};
 
 /// Warnings about a job that would be accepted. They depend on the arguments and the runtime alone.
@@ -55,6 +55,15 @@ pub(crate) fn warnings(wishes: &Wishes, program: &Program, checked: &Checked, ru
     }
     if wishes.job.labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         warnings.push("labels are the job's and do not reach its pods".into());
+    }
+    for mount in wishes.job.volume_mounts.iter().flatten() {
+        let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
+        if let Some(volume) = mounted_there(runtime, text("name"), text("mountPath")) {
+            warnings.push(format!(
+                "the mount at {} takes the place of the runtime's volume `{volume}`",
+                text("mountPath")
+            ));
+        }
     }
     secrets(wishes, program, &mut warnings);
     warnings

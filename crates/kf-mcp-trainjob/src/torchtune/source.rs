@@ -77,7 +77,7 @@ impl Source {
             .trim_start_matches("https://huggingface.co/")
             .trim_start_matches("hf://");
         if place.starts_with(DATASETS) {
-            return Err("names a dataset of the Hub".into());
+            return Err("names a dataset of the Hub: give a model, like hf://ORG/NAME".into());
         }
         let source = Self::read(text)?;
         match source {
@@ -124,7 +124,10 @@ impl Source {
                 let good = (3..=63).contains(&bucket.len()) && is_word(bucket);
                 let prefix = prefix.trim_start_matches('/').to_owned();
                 if !good {
-                    return Err("must be like s3://BUCKET/PATH, with a bucket of 3 to 63 characters".into());
+                    return Err(
+                        "must be like s3://BUCKET/PATH, with a bucket of 3 to 63 characters a-z, 0-9, `.` and `-`"
+                            .into(),
+                    );
                 }
                 inside(&prefix)?;
                 Ok(Self::S3 {

@@ -155,7 +155,7 @@ fn datasets_and_spaces_of_the_hub_are_no_models() {
     ] {
         assert_eq!(
             told(Source::model(address)),
-            "! names a dataset of the Hub",
+            "! names a dataset of the Hub: give a model, like hf://ORG/NAME",
             "{address}"
         );
     }

@@ -286,6 +286,8 @@ mod tests {
         assert_eq!(left_out(more, false), None);
         let only = "def train(lr=1): pass\nif __name__ == '__main__':\n    train()\n";
         assert_eq!(left_out(only, true), None);
+        let noted = "def train(lr=1): pass\nif __name__ == '__main__':\n    # now\n    train()  # go\n    # done\n";
+        assert_eq!(left_out(noted, true), None);
     }
 
     #[test]

@@ -72,7 +72,13 @@ impl<'s> Reader<'s> {
                 if condition.len() < 100 && condition.contains("__name__") && condition.contains("__main__") {
                     self.guard = Some(walk::line(node));
                     let block = node.child_by_field_name("consequence");
-                    self.guards_more = block.is_some_and(|block| block.named_child_count() > 1);
+                    self.guards_more = block.is_some_and(|block| {
+                        let mut cursor = block.walk();
+                        let statements = block
+                            .named_children(&mut cursor)
+                            .filter(|child| child.kind() != "comment");
+                        statements.count() > 1
+                    });
                     self.places.push((depth, Place::Guard));
                 }
             }

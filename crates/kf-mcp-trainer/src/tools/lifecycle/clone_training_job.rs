@@ -188,6 +188,7 @@ impl CloneTrainingJob {
         if words > MOST_WORDS {
             problems.add("args", format!("has {words} items, at most {MOST_WORDS} are possible"));
         }
+        submit::long_words("args", self.args.as_deref().unwrap_or_default(), &mut problems);
         problems
     }
 
@@ -294,9 +295,6 @@ impl CloneTrainingJob {
     }
 }
 
-/// How torchtune's arguments begin that decide what is trained on what: without them the recipe has its own.
-const RECIPE: [&str; 3] = ["dataset", "model.lora", "model.use_dora"];
-
 impl CloneTrainingJob {
     /// What a copy of a fine-tuning loses: its arguments are made for one model, and the recipe's own stand for those that lack.
     fn of_torchtune(&self, old: &TrainJob, new: &TrainJob) -> Vec<String> {
@@ -308,15 +306,21 @@ impl CloneTrainingJob {
         let key = |word: &String| word.split('=').next().unwrap_or_default().to_owned();
         let has: Vec<String> = new.args.iter().chain(&new.command).map(key).collect();
         let said = old.args.iter().chain(&old.command).map(key);
-        let lost: Vec<String> = said
-            .filter(|word| RECIPE.iter().any(|begin| word.starts_with(begin)) && !has.contains(word))
-            .collect();
+        let is_setting = |word: &String| word.contains('.') || word == "dataset";
+        let lost: Vec<String> = said.filter(|word| is_setting(word) && !has.contains(word)).collect();
         let mut warnings = Vec::new();
         if !lost.is_empty() {
+            let mut then = vec!["its recipe's own values"];
+            if lost.iter().any(|word| word.starts_with("dataset")) {
+                then.push("with them another dataset or place of it");
+            }
+            if lost.iter().any(|word| word == "model.lora_attn_modules") {
+                then.push("and the whole model instead of LoRA");
+            }
             warnings.push(outside(&format!(
-                "args lack {} of the job that is copied: torchtune then takes its recipe's own dataset and trains without LoRA. Give \
-                 all arguments, or use fine_tune",
-                lost.join(", ")
+                "args lack {} of the job that is copied: torchtune then takes {}. Give all arguments, or use fine_tune",
+                lost.join(", "),
+                then.join(", ")
             )));
         }
         if self.runtime.is_some() && self.args.is_none() {

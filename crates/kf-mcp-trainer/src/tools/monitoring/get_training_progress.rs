@@ -212,6 +212,10 @@ impl GetTrainingProgress {
             story.push(&text::clean(line), at);
         }
         let progress = story.told();
+        let runs = {
+            let mut of = pods.iter().filter(|pod| Some(&pod.metadata.name) == log.pod.as_ref());
+            of.any(|pod| pod.status.phase == "Running") && !log.previous
+        };
         if let Some(metric) = &self.metric
             && progress.metrics.is_empty()
             && !progress.others.is_empty()
@@ -220,7 +224,7 @@ impl GetTrainingProgress {
             told.notes.push(none);
         }
         let silent = progress.updated.filter(|at| cx.now().duration_since(*at) > SILENT);
-        if let Some(at) = silent.filter(|_| pods.iter().any(|pod| pod.status.phase == "Running")) {
+        if let Some(at) = silent.filter(|_| runs) {
             told.notes.push(format!(
                 "nothing of its progress was printed for {}: it evaluates, saves or hangs; get_training_logs shows the last lines",
                 text::age(at, cx.now())

@@ -31,7 +31,7 @@ pub struct WaitForTraining {
     target_statuses: Vec<JobState>,
     /// Default yours.
     namespace: Option<Namespace>,
-    /// Default 600; over HTTP 50.
+    /// Default and most 600; over HTTP 50.
     #[schemars(range(min = 1))]
     timeout_seconds: Option<u64>,
     /// Not used.

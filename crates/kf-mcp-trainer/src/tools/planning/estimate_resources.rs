@@ -175,7 +175,7 @@ impl EstimateResources {
     /// The refusal of a model whose size nobody tells.
     fn unknown(&self, not_seen: &[String]) -> ToolError {
         let mut why = match self.model {
-            Some(_) => "is not in the table of models, and its name has no size such as 7b",
+            Some(_) => "is not in the table of models, and its name has no size of the whole model such as 7b",
             None => "is not given, and the other arguments do not tell its size",
         }
         .to_owned();

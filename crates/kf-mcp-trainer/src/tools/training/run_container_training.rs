@@ -65,6 +65,7 @@ impl RunContainerTraining {
         // A shell's line that became a list of one: there is no program of that name.
         if let Some([line]) = self.command.as_deref()
             && line.trim().contains(char::is_whitespace)
+            && !line.starts_with('/')
         {
             problems.add(
                 "command",
@@ -167,7 +168,12 @@ mod tests {
             told.map_err(|error| error.answered).err().unwrap_or_default()
         };
         assert!(said(json!(["python train.py --lr 1"])).contains("is one word with spaces"));
-        for good in [json!(["python"]), json!(["sh", "-c", "python train.py"]), json!(null)] {
+        for good in [
+            json!(["/opt/My Program/run"]),
+            json!(["python"]),
+            json!(["sh", "-c", "python train.py"]),
+            json!(null),
+        ] {
             assert_eq!(said(good), "");
         }
     }
