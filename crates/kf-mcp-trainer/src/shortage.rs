@@ -25,20 +25,20 @@ impl Shortage {
             return Self::Room;
         };
         let nodes: Option<u64> = nodes.rsplit('/').next().and_then(|nodes| nodes.parse().ok());
-        let (mut labels, mut taints) = (0, 0);
+        let (mut labels, mut taints) = (0_u64, 0_u64);
         for reason in reasons.split(", ") {
             let (count, reason) = reason.trim().split_once(' ').unwrap_or_default();
             let count: u64 = count.parse().unwrap_or_default();
             // What Kubernetes itself taints comes back, or is somebody's to bring back.
             let own = reason.contains("kubernetes.io/") && !reason.contains("control-plane");
             if reason.contains("Pod's node affinity") || reason.contains("Pod's node selector") {
-                labels += count;
+                labels = labels.saturating_add(count);
             } else if reason.contains("untolerated taint") && !own {
-                taints += count;
+                taints = taints.saturating_add(count);
             }
         }
         // Any other reason may pass.
-        let all = nodes.is_some_and(|nodes| labels + taints >= nodes);
+        let all = nodes.is_some_and(|nodes| labels.saturating_add(taints) >= nodes);
         let (room, labels, taints) = (!all, labels > 0, taints > 0);
         match (room, labels, taints) {
             (false, true, true) => Self::LabelsAndTaints,
@@ -142,6 +142,11 @@ mod tests {
                 "0/3 nodes are available: 1 node(s) didn't match pod topology spread constraints, 2 node(s) didn't match Pod's node \
                  affinity/selector.",
                 Shortage::Room,
+            ),
+            (
+                "0/3 nodes are available: 18446744073709551615 node(s) had untolerated taint {a: b}, 18446744073709551615 node(s) \
+                 had untolerated taint {c: d}.",
+                Shortage::Taints,
             ),
             ("", Shortage::Room),
         ] {
